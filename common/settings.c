@@ -1,0 +1,215 @@
+#define _GNU_SOURCE
+#include "settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "owned.h"
+
+static const struct setting *find_setting(const struct settings *settings, const char *name)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (!strcmp(settings->table[i].name, name))
+			return &settings->table[i];
+	return NULL;
+}
+
+static int set_number(const struct setting *setting, const char *text, const char *place,
+		      char error[SETTINGS_ERROR_BYTES])
+{
+	uint64_t most = setting->most ? setting->most : UINT64_MAX;
+	char *end;
+
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || number < setting->least ||
+	    number > most) {
+		if (setting->most)
+			snprintf(error, SETTINGS_ERROR_BYTES,
+				 "%s: %s must be a whole number from %llu to %llu, not \"%.60s\"",
+				 place, setting->name, (unsigned long long)setting->least,
+				 (unsigned long long)most, text);
+		else
+			snprintf(error, SETTINGS_ERROR_BYTES,
+				 "%s: %s must be a whole number of at least %llu, not \"%.60s\"",
+				 place, setting->name, (unsigned long long)setting->least, text);
+		return -EINVAL;
+	}
+	*(uint64_t *)setting->value = number;
+	return 0;
+}
+
+static int set_bool(const struct setting *setting, const char *text, const char *place,
+		    char error[SETTINGS_ERROR_BYTES])
+{
+	static const char *const yes[] = { "1", "on", "yes", "true" };
+	static const char *const no[] = { "0", "off", "no", "false" };
+
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+		if (!strcasecmp(text, yes[i]) || !strcasecmp(text, no[i])) {
+			*(bool *)setting->value = !strcasecmp(text, yes[i]);
+			return 0;
+		}
+	}
+	snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s must be on or off, not \"%.60s\"", place,
+		 setting->name, text);
+	return -EINVAL;
+}
+
+static int set_text(const struct setting *setting, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*(char **)setting->value);
+	*(char **)setting->value = copy;
+	return 0;
+}
+
+static int set_value(const struct setting *setting, const char *text, const char *place,
+		     char error[SETTINGS_ERROR_BYTES])
+{
+	switch (setting->kind) {
+	case SETTING_NUMBER:
+		return set_number(setting, text, place, error);
+	case SETTING_BOOL:
+		return set_bool(setting, text, place, error);
+	case SETTING_TEXT:
+		break;
+	}
+	return set_text(setting, text);
+}
+
+int settings_set(const struct settings *settings, const char *name, const char *value,
+		 const char *place, char error[SETTINGS_ERROR_BYTES])
+{
+	const struct setting *setting = find_setting(settings, name);
+
+	if (!setting) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "%s: unknown setting \"%.60s\"", place, name);
+		return -EINVAL;
+	}
+	return set_value(setting, value, place, error);
+}
+
+int settings_defaults(const struct settings *settings, char error[SETTINGS_ERROR_BYTES])
+{
+	for (size_t i = 0; i < settings->count; i++) {
+		int failed = set_value(&settings->table[i], settings->table[i].fallback,
+				       "built-in default", error);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+static char *trim(char *text)
+{
+	while (isspace((unsigned char)*text))
+		text++;
+	for (size_t n = strlen(text); n && isspace((unsigned char)text[n - 1]); n--)
+		text[n - 1] = '\0';
+	return text;
+}
+
+static int read_line(const struct settings *settings, char *line, const char *place,
+		     char error[SETTINGS_ERROR_BYTES])
+{
+	char *key = trim(line);
+	char *value;
+
+	if (!*key || *key == '#')
+		return 0;
+	value = strchr(key, '=');
+	if (!value) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "%s: expected name = value, got \"%.60s\"",
+			 place, key);
+		return -EINVAL;
+	}
+	*value++ = '\0';
+	return settings_set(settings, trim(key), trim(value), place, error);
+}
+
+int settings_read_file(const struct settings *settings, const char *path,
+		       char error[SETTINGS_ERROR_BYTES])
+{
+	AUTO_FREE char *line = NULL;
+	size_t capacity = 0;
+	int failed = 0;
+	FILE *file = fopen(path, "re");
+
+	if (!file) {
+		failed = -errno;
+		snprintf(error, SETTINGS_ERROR_BYTES, "%.150s: %s", path, strerror(errno));
+		return failed;
+	}
+	for (unsigned number = 1; !failed && getline(&line, &capacity, file) >= 0; number++) {
+		char place[192];
+
+		snprintf(place, sizeof place, "%.150s, line %u", path, number);
+		failed = read_line(settings, line, place, error);
+	}
+	fclose(file);
+	return failed;
+}
+
+int settings_read_environment(const struct settings *settings, char error[SETTINGS_ERROR_BYTES])
+{
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *setting = &settings->table[i];
+		char name[96];
+
+		snprintf(name, sizeof name, "%s%s", settings->environment_prefix, setting->name);
+		for (char *c = name; *c; c++)
+			*c = (char)toupper((unsigned char)*c);
+
+		const char *used = name;
+		const char *text = getenv(name);
+		if (!text && setting->environment) {
+			used = setting->environment;
+			text = getenv(used);
+		}
+		if (!text)
+			continue;
+
+		int failed = set_value(setting, text, used, error);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+void settings_print_help(const struct settings *settings, FILE *out)
+{
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *setting = &settings->table[i];
+		char option[64];
+
+		snprintf(option, sizeof option, "--%s", setting->name);
+		for (char *c = option; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		fprintf(out, "  %-32s %s (default: %s)\n", option, setting->help,
+			*setting->fallback ? setting->fallback : "empty");
+	}
+}
+
+void settings_print_sample(const struct settings *settings, FILE *out)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		fprintf(out, "# %s\n#%s = %s\n\n", settings->table[i].help,
+			settings->table[i].name, settings->table[i].fallback);
+}
+
+void settings_free(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->count; i++) {
+		if (settings->table[i].kind == SETTING_TEXT) {
+			free(*(char **)settings->table[i].value);
+			*(char **)settings->table[i].value = NULL;
+		}
+	}
+}

@@ -1,0 +1,53 @@
+/* settings.h - one table of settings, four sources.
+ *
+ * A daemon describes each setting once; it can then be given, later ones
+ * winning, by its default, in the key=value file (--config FILE), in the
+ * environment (NAME in capitals, or an alias) and as an option (--name VALUE,
+ * underscores as dashes). Anything unknown or out of range is an error whose
+ * text names the place, what is wrong and what was expected. */
+#ifndef VIVARIUM_SETTINGS_H
+#define VIVARIUM_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum setting_kind { SETTING_NUMBER, SETTING_TEXT, SETTING_BOOL };
+
+struct setting {
+	const char *name;        /* lower case, with its unit: "wall_ms" */
+	enum setting_kind kind;
+	void *value;             /* uint64_t *, char ** or bool *; a text is owned by the table */
+	const char *fallback;    /* the default, as it would be typed */
+	uint64_t least, most;    /* numbers only; most 0: no bound */
+	const char *environment; /* a further variable that sets it, or NULL */
+	const char *help;        /* one line: what it is, in which unit */
+};
+
+struct settings {
+	const struct setting *table;
+	size_t count;
+	const char *environment_prefix; /* "EXECUTOR_": EXECUTOR_WALL_MS sets wall_ms */
+};
+
+enum { SETTINGS_ERROR_BYTES = 256 };
+
+/* Each: 0, or -EINVAL / -errno with the reason in error[]. Call in this order. */
+int settings_defaults(const struct settings *settings, char error[SETTINGS_ERROR_BYTES]);
+int settings_read_file(const struct settings *settings, const char *path,
+		       char error[SETTINGS_ERROR_BYTES]);
+int settings_read_environment(const struct settings *settings, char error[SETTINGS_ERROR_BYTES]);
+
+/* Set one by name, as an option or the file would. `place` goes into the error. */
+int settings_set(const struct settings *settings, const char *name, const char *value,
+		 const char *place, char error[SETTINGS_ERROR_BYTES]);
+
+/* Print the table as help text, or as a sample file with defaults in comments. */
+void settings_print_help(const struct settings *settings, FILE *out);
+void settings_print_sample(const struct settings *settings, FILE *out);
+
+/* Free the texts. */
+void settings_free(const struct settings *settings);
+
+#endif
