@@ -31,7 +31,7 @@ struct settings {
 	const char *environment_prefix; /* "EXECUTOR_": EXECUTOR_WALL_MS sets wall_ms */
 };
 
-enum { SETTINGS_ERROR_BYTES = 256 };
+enum { SETTINGS_ERROR_BYTES = 384 };
 
 /* Each: 0, or -EINVAL / -errno with the reason in error[]. Call in this order. */
 int settings_defaults(const struct settings *settings, char error[SETTINGS_ERROR_BYTES]);
