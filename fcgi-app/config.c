@@ -1,0 +1,194 @@
+#define _GNU_SOURCE
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "owned.h"
+
+enum { SETTINGS_MAX = 32, OPTION_NAME_BYTES = 40, OPTION_FIRST = 256 };
+
+/* getopt_long's view of the table: --socket-mode for socket_mode. */
+struct option_list {
+	struct option options[SETTINGS_MAX + 6];
+	char names[SETTINGS_MAX][OPTION_NAME_BYTES];
+};
+
+static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
+{
+	const struct setting rows[] = {
+		{ "socket", SETTING_TEXT, &c->socket, "", 0, 0, NULL,
+		  "UNIX socket to listen at; without one, serve one CGI request" },
+		{ "socket_mode", SETTING_TEXT, &c->socket_mode, "0660", 0, 0, NULL,
+		  "octal mode of the socket file" },
+		{ "socket_group", SETTING_TEXT, &c->socket_group, "", 0, 0, NULL,
+		  "group of the socket file: the web server's" },
+		{ "user", SETTING_TEXT, &c->user, "", 0, 0, NULL,
+		  "user to become when started as root" },
+		{ "executor", SETTING_TEXT, &c->executor, "unix:/run/vivarium/executor.sock", 0, 0,
+		  "CODE_EXECUTOR_URL", "the executor's socket" },
+		{ "user_files", SETTING_TEXT, &c->user_files, "/app/user_files", 0, 0,
+		  "USER_FILES_VOLUME", "directory of the playground's saved files" },
+		{ "environment", SETTING_TEXT, &c->environment, "production", 0, 0, "ENVIRONMENT",
+		  "\"development\" allows every CORS origin" },
+		{ "cors_origins", SETTING_TEXT, &c->cors_origins, "", 0, 0, "CORS_ORIGINS",
+		  "origins that browsers may call from, separated by commas or spaces" },
+		{ "allowed_hosts", SETTING_TEXT, &c->allowed_hosts, "localhost", 0, 0,
+		  "ALLOWED_HOSTS",
+		  "host names we answer to besides IP addresses; .example.org takes subdomains, * all" },
+		{ "playground_restricted", SETTING_BOOL, &c->playground_restricted, "on", 0, 0,
+		  "PLAYGROUND_RESTRICTED", "restricted operations in /api/execute" },
+		{ "threads", SETTING_NUMBER, &c->threads, "128", 1, 400, NULL,
+		  "requests served at once; more than the connections nginx keeps" },
+		{ "stack_kib", SETTING_NUMBER, &c->stack_kib, "256", 128, 8192, NULL,
+		  "stack of a thread, KiB" },
+		{ "body_bytes", SETTING_NUMBER, &c->body_bytes, "4194304", 1024, 8388608, NULL,
+		  "largest request body; nginx's client_max_body_size matches it" },
+		{ "code_bytes", SETTING_NUMBER, &c->code_bytes, "1048576", 1, 2097152, NULL,
+		  "largest program" },
+		{ "stdin_bytes", SETTING_NUMBER, &c->stdin_bytes, "1048576", 0, 2097152, NULL,
+		  "largest standard input" },
+		{ "answer_ms", SETTING_NUMBER, &c->answer_ms, "90000", 1000, 600000, NULL,
+		  "longest wait for the executor's answer to one request" },
+		{ "stop_ms", SETTING_NUMBER, &c->stop_ms, "35000", 0, 600000, NULL,
+		  "longest wait for running requests after SIGTERM" },
+		{ "strict_wall_s", SETTING_NUMBER, &c->strict_wall_s, "0", 0, 3600, "TIMEOUT_SECONDS",
+		  "session server: wall time, s; 0: as the executor's profile has it" },
+		{ "strict_memory_mb", SETTING_NUMBER, &c->strict_memory_mb, "0", 0, 1048576,
+		  "MEMORY_LIMIT_MB",
+		  "session server: memory, MB; 0: as the executor's profile has it" },
+		{ "strict_idle_s", SETTING_NUMBER, &c->strict_idle_s, "0", 0, 31536000,
+		  "IDLE_TIMEOUT_SECONDS",
+		  "session server: idle time, s; 0: as the executor's profile has it" },
+		{ "saved_file_bytes", SETTING_NUMBER, &c->saved_file_bytes, "1048576", 1, 8388608, NULL,
+		  "largest saved file" },
+		{ "saved_files", SETTING_NUMBER, &c->saved_files, "1000", 1, 1000000, NULL,
+		  "most saved files" },
+	};
+
+	_Static_assert(sizeof rows / sizeof *rows <= SETTINGS_MAX, "SETTINGS_MAX is too small");
+	memcpy(table, rows, sizeof rows);
+	return sizeof rows / sizeof *rows;
+}
+
+static void list_options(const struct settings *settings, struct option_list *list)
+{
+	static const struct option own[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "sample-config", no_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	for (size_t i = 0; i < settings->count; i++) {
+		snprintf(list->names[i], OPTION_NAME_BYTES, "%s", settings->table[i].name);
+		for (char *c = list->names[i]; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		list->options[i] = (struct option){ list->names[i], required_argument, NULL,
+						    OPTION_FIRST + (int)i };
+	}
+	memcpy(list->options + settings->count, own, sizeof own);
+}
+
+/* One walk over the options. The first finds the file and the action, the
+ * second, after file and environment have been read, sets the values. */
+static int walk_options(const struct settings *settings, const struct option *options, int argc,
+			char **argv, bool set_values, const char **ret_file,
+			enum config_action *ret_action, char error[SETTINGS_ERROR_BYTES])
+{
+	int option, failed = 0;
+
+	optind = 0;
+	opterr = 0;
+	while (!failed && (option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (option == 'c')
+			*ret_file = optarg;
+		else if (option == 'k')
+			*ret_action = CONFIG_CHECK;
+		else if (option == 'h')
+			*ret_action = CONFIG_HELP;
+		else if (option == 's')
+			*ret_action = CONFIG_SAMPLE;
+		else if (option == 'v')
+			*ret_action = CONFIG_VERSION;
+		else if (option < OPTION_FIRST)
+			failed = -EINVAL;
+		else if (set_values)
+			failed = settings_set(settings, settings->table[option - OPTION_FIRST].name,
+					      optarg, argv[optind - 1], error);
+		if (option < OPTION_FIRST && failed)
+			snprintf(error, SETTINGS_ERROR_BYTES,
+				 "unknown option, or one without its value: \"%.100s\" (try --help)",
+				 argv[optind - 1]);
+	}
+	if (!failed && optind < argc) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "unexpected argument: \"%.100s\" (try --help)",
+			 argv[optind]);
+		failed = -EINVAL;
+	}
+	return failed;
+}
+
+int config_read(struct config *config, int argc, char **argv, enum config_action *ret_action,
+		char error[SETTINGS_ERROR_BYTES])
+{
+	struct setting table[SETTINGS_MAX];
+	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+	struct option_list list = { 0 };
+	const char *file = NULL;
+	int failed;
+
+	*ret_action = CONFIG_RUN;
+	list_options(&settings, &list);
+	failed = walk_options(&settings, list.options, argc, argv, false, &file, ret_action, error);
+	if (!failed)
+		failed = settings_defaults(&settings, error);
+	if (!failed && file)
+		failed = settings_read_file(&settings, file, error);
+	if (!failed)
+		failed = settings_read_environment(&settings, error);
+	if (!failed)
+		failed = walk_options(&settings, list.options, argc, argv, true, &file, ret_action,
+				      error);
+	return failed;
+}
+
+void config_print_help(struct config *config)
+{
+	struct setting table[SETTINGS_MAX];
+	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+
+	puts("Usage: fcgi-app [--config FILE] [--NAME VALUE]...\n"
+	     "\n"
+	     "The FastCGI application of Vivarium: HTTP on one side, the executor on the other.\n"
+	     "Each setting is also read from FILE (name = value) and from the environment\n"
+	     "(FCGI_APP_NAME); options win over the environment, and that over the file.\n");
+	settings_print_help(&settings, stdout);
+	puts("  --config FILE                    read settings from FILE\n"
+	     "  --check-config                   check the settings and end\n"
+	     "  --sample-config                  print a file with every setting and its default\n"
+	     "  --version                        print the version\n"
+	     "  --help                           print this");
+}
+
+void config_print_sample(struct config *config)
+{
+	struct setting table[SETTINGS_MAX];
+	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+
+	settings_print_sample(&settings, stdout);
+}
+
+void config_free(struct config *config)
+{
+	struct setting table[SETTINGS_MAX];
+	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+
+	settings_free(&settings);
+}

@@ -1,0 +1,49 @@
+/* config.h - the application's settings. */
+#ifndef VIVARIUM_CONFIG_H
+#define VIVARIUM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "settings.h"
+
+struct config {
+	char *socket;            /* path to listen at; empty: one request as plain CGI */
+	char *socket_mode;       /* octal */
+	char *socket_group;      /* group of the socket file; empty: our own */
+	char *user;              /* whom to become when started as root */
+	char *executor;          /* unix:/path or /path */
+	char *user_files;        /* directory of the saved files */
+	char *environment;       /* "development" opens CORS to every origin */
+	char *cors_origins;
+	char *allowed_hosts;
+	bool playground_restricted;
+	uint64_t threads;
+	uint64_t stack_kib;
+	uint64_t body_bytes;
+	uint64_t code_bytes;
+	uint64_t stdin_bytes;
+	uint64_t answer_ms;      /* longest wait for the executor's answer */
+	uint64_t stop_ms;        /* longest wait for running requests at the end */
+	uint64_t strict_wall_s;  /* session server: lowers the profile's limits; 0: leave them */
+	uint64_t strict_memory_mb;
+	uint64_t strict_idle_s;
+	uint64_t saved_file_bytes;
+	uint64_t saved_files;
+};
+
+/* What the command line asked for. */
+enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_HELP, CONFIG_VERSION, CONFIG_SAMPLE };
+
+/* Defaults, then --config FILE, then the environment, then the options. 0 with
+ * *ret_action set, or -errno with the reason in error[]. */
+int config_read(struct config *config, int argc, char **argv, enum config_action *ret_action,
+		char error[SETTINGS_ERROR_BYTES]);
+
+/* Print the options, or a file with every setting as a comment. */
+void config_print_help(struct config *config);
+void config_print_sample(struct config *config);
+
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,48 @@
+/* exchange.h - one HTTP request and the answer to it. */
+#ifndef VIVARIUM_EXCHANGE_H
+#define VIVARIUM_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "config.h"
+#include "gateway.h"
+#include "http.h"
+#include "ids.h"
+#include "target.h"
+
+struct executor_client;
+struct route;
+
+enum { ROUTE_PARAMETERS_MAX = 3 };
+
+struct exchange {
+	const struct config *config;
+	const struct gateway *gateway;
+	struct executor_client *executor; /* this thread's own */
+
+	/* the request */
+	char id[ID_LENGTH_MAX + 1];       /* goes into the answer, the log and the executor */
+	enum method method;
+	const char *client;               /* address; "" if unknown */
+	struct target target;
+	const struct route *route;        /* NULL until one has matched */
+	struct text parameters[ROUTE_PARAMETERS_MAX]; /* decoded, NUL-terminated */
+	struct buffer body;
+
+	/* the answer */
+	int status;
+	const char *content_type;         /* NULL: no body */
+	struct buffer headers;            /* further lines, each ended by CR LF */
+	struct buffer reply;
+};
+
+/* A request variable as CGI names it (HTTP_ACCEPT); "" if there is none. */
+const char *exchange_variable(const struct exchange *exchange, const char *name);
+
+/* Serve one request: read, route, handle, answer, log. */
+void exchange_serve(const struct config *config, const struct gateway *gateway,
+		    struct executor_client *executor);
+
+#endif

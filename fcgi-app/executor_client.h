@@ -1,0 +1,74 @@
+/* executor_client.h - one request struct in, one answer out.
+ *
+ * A client is one connection to the executor's socket, used by one thread. It
+ * is made when first needed, kept, and made again after it broke, so that a
+ * restarted executor is found without further ado. */
+#ifndef VIVARIUM_EXECUTOR_CLIENT_H
+#define VIVARIUM_EXECUTOR_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "protocol.h"
+#include "text.h"
+
+enum { EXEC_LIMITS = FIELD_UNDO_DEPTH - FIELD_WALL_MS + 1 };
+
+/* What is asked of the executor. Only what is set is sent: absent texts, zeros
+ * and false mean "as the profile has it". */
+struct exec_request {
+	enum frame_type call;
+	const char *request_id;
+	const char *client;
+	const char *profile;
+	struct text session_id;
+	struct text code;
+	struct text input;       /* standard input; end of file follows in any case */
+	bool create, restricted, detach, clear_files;
+	uint64_t limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
+};
+
+static inline void exec_request_limit(struct exec_request *request, enum field limit,
+				      uint64_t value)
+{
+	request->limits[limit - FIELD_WALL_MS] = value;
+}
+
+/* The final frame with what was printed before it. */
+struct executor_answer {
+	enum frame_type type; /* FRAME_OUTCOME, FRAME_REPLY or FRAME_REFUSAL */
+	struct buffer payload, out, err;
+	int fd;               /* the descriptor that came along, or -1 */
+};
+
+#define EXECUTOR_ANSWER_INIT { .fd = -1 }
+
+void executor_answer_free(struct executor_answer *answer);
+
+#define AUTO_ANSWER __attribute__((cleanup(executor_answer_free))) struct executor_answer
+
+/* What to look at while waiting. */
+struct executor_wait {
+	int hangup_fd;   /* -1, or the client's connection: its hang-up cancels */
+	uint64_t most_ms;
+};
+
+struct executor_client;
+
+/* `address` is unix:/path or /path. 0, -EINVAL, -ENAMETOOLONG or -ENOMEM; does
+ * not connect. Freed with executor_client_free(). */
+int executor_client_new(const char *address, struct executor_client **ret_client);
+void executor_client_free(struct executor_client *client);
+
+/* Ask and wait. 0 with *ret_answer filled (the caller frees it), or
+ *   -ECANCELED   the client's connection hung up; the run has been cancelled
+ *   -ETIMEDOUT   no answer within most_ms; the run has been cancelled
+ *   -EBADMSG, -EPROTO, -EMSGSIZE  the executor broke the protocol
+ *   -E2BIG       the request is larger than a frame may be
+ *   other        the executor is away
+ * After any failure the connection is closed; the next call makes a new one. */
+int executor_client_call(struct executor_client *client, const struct exec_request *request,
+			 const struct executor_wait *wait, struct executor_answer *ret_answer);
+
+#endif

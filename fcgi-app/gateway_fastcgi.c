@@ -1,0 +1,207 @@
+#include "gateway_fastcgi.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "exchange.h"
+#include "executor_client.h"
+#include "log.h"
+
+enum { WAKE_EVERY_MS = 20, PAUSE_MS = 50 };
+
+enum worker_state { WORKER_WAITING, WORKER_BUSY, WORKER_ENDED };
+
+struct worker {
+	struct workers *pool;
+	struct executor_client *executor;
+	pthread_t thread;
+	_Atomic int state;
+};
+
+struct workers {
+	const struct config *config;
+	int listen_fd;
+	atomic_bool stopping;
+	size_t count;
+	struct worker list[];
+};
+
+static long fastcgi_read(void *context, void *bytes, size_t capacity)
+{
+	FCGX_Request *request = context;
+	int got = FCGX_GetStr(bytes, (int)capacity, request->in);
+
+	return FCGX_GetError(request->in) ? -EIO : got;
+}
+
+static int fastcgi_write(void *context, const void *bytes, size_t length)
+{
+	FCGX_Request *request = context;
+	const char *at = bytes;
+
+	while (length) {
+		int part = length > 1 << 20 ? 1 << 20 : (int)length;
+
+		if (FCGX_PutStr(at, part, request->out) != part)
+			return -EPIPE;
+		at += part;
+		length -= (size_t)part;
+	}
+	return 0;
+}
+
+/* What is left of the body would be read as the next request's. */
+static void fastcgi_abandon(void *context)
+{
+	FCGX_Request *request = context;
+
+	request->keepConnection = 0;
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+static void serve(struct worker *worker, FCGX_Request *request)
+{
+	const struct gateway gateway = {
+		.environment = request->envp,
+		.hangup_fd = request->ipcFd,
+		.context = request,
+		.read = fastcgi_read,
+		.write = fastcgi_write,
+		.abandon = fastcgi_abandon,
+	};
+
+	exchange_serve(worker->pool->config, &gateway, worker->executor);
+	FCGX_Finish_r(request);
+}
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	struct workers *pool = worker->pool;
+	FCGX_Request request;
+
+	FCGX_InitRequest(&request, pool->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR);
+	while (!atomic_load(&pool->stopping)) {
+		int failed = FCGX_Accept_r(&request);
+
+		if (failed && !atomic_load(&pool->stopping) && failed != -EINTR) {
+			log_line("event=accept_failed error=\"%s\"", strerror(-failed));
+			pause_ms(PAUSE_MS); /* no descriptors, no memory: others give some back */
+		}
+		if (failed)
+			continue;
+		atomic_store(&worker->state, WORKER_BUSY);
+		serve(worker, &request);
+		atomic_store(&worker->state, WORKER_WAITING);
+	}
+	FCGX_Free(&request, 1);
+	atomic_store(&worker->state, WORKER_ENDED);
+	return NULL;
+}
+
+static void wake(int signal_number)
+{
+	(void)signal_number; /* to have interrupted a system call is all */
+}
+
+void workers_prepare_signals(void)
+{
+	struct sigaction action = { .sa_handler = wake }; /* no SA_RESTART: accept and read give up */
+	sigset_t waited;
+
+	sigaction(SIGUSR1, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigaddset(&waited, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &waited, NULL);
+}
+
+static int start_thread(struct worker *worker, const pthread_attr_t *attributes)
+{
+	int failed = executor_client_new(worker->pool->config->executor, &worker->executor);
+
+	if (failed)
+		return failed;
+	failed = -pthread_create(&worker->thread, attributes, work, worker);
+	if (failed)
+		executor_client_free(worker->executor);
+	return failed;
+}
+
+int workers_start(const struct config *config, int listen_fd, struct workers **ret_workers)
+{
+	struct workers *pool = calloc(1, sizeof *pool + config->threads * sizeof *pool->list);
+	pthread_attr_t attributes;
+	int failed = 0;
+
+	if (!pool)
+		return -ENOMEM;
+	if (FCGX_Init()) {
+		free(pool);
+		return -EIO;
+	}
+	pool->config = config;
+	pool->listen_fd = listen_fd;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, config->stack_kib << 10);
+	for (; !failed && pool->count < config->threads; pool->count += !failed) {
+		pool->list[pool->count].pool = pool;
+		failed = start_thread(&pool->list[pool->count], &attributes);
+	}
+	pthread_attr_destroy(&attributes);
+	if (failed) {
+		workers_stop(pool);
+		return failed;
+	}
+	*ret_workers = pool;
+	return 0;
+}
+
+/* Wake every thread that waits for a request; those that serve one are left
+ * alone. A signal may come just before its thread blocks, so this is repeated
+ * until the thread has ended. The number of threads that have not ended. */
+static size_t wake_waiting(struct workers *pool)
+{
+	size_t running = 0;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		int state = atomic_load(&pool->list[i].state);
+
+		running += state != WORKER_ENDED;
+		if (state == WORKER_WAITING)
+			pthread_kill(pool->list[i].thread, SIGUSR1);
+	}
+	return running;
+}
+
+bool workers_stop(struct workers *pool)
+{
+	uint64_t waited_ms = 0;
+
+	atomic_store(&pool->stopping, true);
+	FCGX_ShutdownPending();
+	while (wake_waiting(pool)) {
+		if (waited_ms >= pool->config->stop_ms)
+			return false;
+		pause_ms(WAKE_EVERY_MS);
+		waited_ms += WAKE_EVERY_MS;
+	}
+	for (size_t i = 0; i < pool->count; i++) {
+		pthread_join(pool->list[i].thread, NULL);
+		executor_client_free(pool->list[i].executor);
+	}
+	free(pool);
+	return true;
+}

@@ -1,0 +1,25 @@
+/* ids.h - identifiers: what we make and what we take. */
+#ifndef VIVARIUM_IDS_H
+#define VIVARIUM_IDS_H
+
+#include <stdbool.h>
+
+#include "text.h"
+
+enum {
+	ID_LENGTH_MAX = 128,
+	UUID_BYTES = 37, /* 36 characters and the NUL */
+};
+
+/* What the error says when id_valid() says no. */
+#define ID_EXPECTED \
+	"must be 1 to 128 letters, digits, dots, dashes and underscores, and start with a letter or digit"
+
+/* A session id as clients may choose it: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. */
+bool id_valid(struct text id);
+
+/* A random UUID (version 4). It is a capability, so it comes from the kernel.
+ * 0 or -errno. */
+int id_make_uuid(char ret_uuid[UUID_BYTES]);
+
+#endif

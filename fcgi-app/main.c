@@ -1,0 +1,134 @@
+/* main.c - the FastCGI application.
+ *
+ * Theory of operation. One process, one user without privileges, many threads.
+ * nginx connects to our UNIX socket and keeps its connections; each thread
+ * serves one connection at a time (gateway_fastcgi.c) and has one connection of
+ * its own to the executor (executor_client.c). A request goes through
+ * exchange.c: host, path, route (routes.c), body, handler, answer, log line. A
+ * handler is one call of one dialect: it parses with typed getters
+ * (json_input.c), fills one struct exec_request, asks (run.c), and renders the
+ * struct outcome. No user code runs here, and no name that a client sent reaches
+ * the file system except through files.c.
+ *
+ * The main thread waits for SIGTERM, then stops the threads: those that wait
+ * are woken, those that serve finish. Without a socket to listen at and with
+ * REQUEST_METHOD in the environment, one request is served as plain CGI. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "executor_client.h"
+#include "gateway_cgi.h"
+#include "gateway_fastcgi.h"
+#include "listener.h"
+#include "log.h"
+#include "privilege.h"
+#include "version.h"
+
+static int die(const char *reason)
+{
+	fprintf(stderr, "fcgi-app: %s\n", reason);
+	return 1;
+}
+
+/* What the settings' types and ranges cannot say. 0 or -errno. */
+static int check_config(const struct config *config, char error[SETTINGS_ERROR_BYTES])
+{
+	struct executor_client *client;
+	int failed = executor_client_new(config->executor, &client);
+
+	if (failed) {
+		snprintf(error, SETTINGS_ERROR_BYTES,
+			 "executor must be unix:/path of a socket, not \"%.100s\"", config->executor);
+		return failed;
+	}
+	executor_client_free(client);
+	if (config->code_bytes > config->body_bytes) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "code_bytes must not be above body_bytes");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void wait_for_stop(void)
+{
+	sigset_t waited;
+	int received;
+
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigwait(&waited, &received);
+	log_line("event=stopping signal=%d", received);
+}
+
+static int serve_fastcgi(const struct config *config, char error[SETTINGS_ERROR_BYTES])
+{
+	struct workers *workers;
+	int listen_fd, failed;
+
+	listen_fd = listener_open(config->socket, config->socket_mode, config->socket_group, error);
+	if (listen_fd < 0)
+		return die(error);
+	if (privilege_drop(config->user, error))
+		return die(error);
+	workers_prepare_signals();
+	failed = workers_start(config, listen_fd, &workers);
+	if (failed)
+		return die(strerror(-failed));
+	log_line("event=serving version=%s socket=%s executor=%s threads=%llu", VIVARIUM_VERSION,
+		 config->socket, config->executor, (unsigned long long)config->threads);
+
+	wait_for_stop();
+	/* Our successor may listen at the same path at once. */
+	unlink(config->socket);
+	if (!workers_stop(workers)) {
+		log_line("event=stopped complete=no");
+		_exit(0); /* threads still use what exit() would tear down */
+	}
+	close(listen_fd);
+	log_line("event=stopped complete=yes");
+	return 0;
+}
+
+static int serve_cgi(const struct config *config, char error[SETTINGS_ERROR_BYTES])
+{
+	int failed;
+
+	if (!getenv("REQUEST_METHOD"))
+		return die("give --socket PATH to listen at, or run as a CGI program (try --help)");
+	if (privilege_drop(config->user, error))
+		return die(error);
+	signal(SIGPIPE, SIG_IGN);
+	failed = gateway_cgi_serve(config);
+	return failed ? die(strerror(-failed)) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	char error[SETTINGS_ERROR_BYTES] = "";
+	enum config_action action;
+	struct config config = { 0 };
+	int code = 0;
+
+	if (config_read(&config, argc, argv, &action, error))
+		return die(error);
+	if (action == CONFIG_HELP)
+		config_print_help(&config);
+	else if (action == CONFIG_SAMPLE)
+		config_print_sample(&config);
+	else if (action == CONFIG_VERSION)
+		printf("fcgi-app %s\n", VIVARIUM_VERSION);
+	else if (check_config(&config, error))
+		code = die(error);
+	else if (action == CONFIG_RUN)
+		code = *config.socket ? serve_fastcgi(&config, error) : serve_cgi(&config, error);
+	config_free(&config);
+	return code;
+}

@@ -1,0 +1,49 @@
+/* native.c - one-shot runs of the native API, which are dialect E's too: one
+ * answer holds the members of both. */
+#include "answer.h"
+#include "handlers.h"
+#include "json_input.h"
+#include "result.h"
+#include "run.h"
+
+enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, MEMORY_MOST_MB = 65536 };
+
+static void check_language(struct input *input)
+{
+	struct text language = input_text(input, "language", 0, 64);
+
+	if (language.data && !text_equals(language, "python"))
+		input_wrong(input, "language", "must be \"python\"");
+}
+
+void native_execute(struct exchange *exchange)
+{
+	const struct config *config = exchange->config;
+	struct exec_request request = run_request(exchange, FRAME_EXECUTE, "native");
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	AUTO_INPUT input = { 0 };
+	struct outcome outcome;
+	struct text profile;
+
+	if (!input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  config->code_bytes);
+	request.input = input_text(&input, "stdin", 0, config->stdin_bytes);
+	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
+	if (profile.data)
+		request.profile = profile.data;
+	exec_request_limit(&request, FIELD_WALL_MS,
+			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
+	exec_request_limit(&request, FIELD_MEMORY_BYTES,
+			   input_whole(&input, "memory_mb", 1, MEMORY_MOST_MB) << 20);
+	check_language(&input);
+	if (input_refused(exchange, &input, 422))
+		return;
+	if (!run_outcome(exchange, &request, &answer, &outcome))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	result_write(&writer, &outcome, (struct text){ 0 });
+	answer_finish(exchange, &writer);
+}

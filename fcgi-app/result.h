@@ -1,0 +1,13 @@
+/* result.h - the native API's result object. */
+#ifndef VIVARIUM_RESULT_H
+#define VIVARIUM_RESULT_H
+
+#include "json_writer.h"
+#include "outcome.h"
+
+/* All members of the result, into an object that is open. `session_id` absent
+ * for a one-shot. */
+void result_write(struct json_writer *writer, const struct outcome *outcome,
+		  struct text session_id);
+
+#endif
