@@ -2,11 +2,15 @@
  *
  * Call order, all in the zygote and its forks:
  *   python_start()        zygote, once; starts no thread
- *   python_before_fork(), fork(), then python_after_fork_child() in the child
- *                         or python_after_fork_parent() in the parent
+ *   python_before_fork(), fork(), then in the parent python_after_fork_parent()
+ *                         and in the child one of python_after_fork_child()
+ *                         and python_after_fork_copy()
  *   python_run()          interpreter, once per job
  *   python_finish()       interpreter of a one-shot, after its job
- * Only files named python*.c include Python.h. */
+ * Only files named python*.c include Python.h.
+ *
+ * The program may fork where it likes, also in the hooks that these calls run:
+ * a process that the program made never returns from any of them, it exits. */
 #ifndef VIVARIUM_PYTHON_H
 #define VIVARIUM_PYTHON_H
 
@@ -19,19 +23,25 @@
 /* Initialise CPython isolated from environment and user site, import the
  * modules named in `preloads` (separated by spaces or commas; one that is not
  * installed or fails to import is skipped and named on stderr), add the audit
- * hook, collect and gc.freeze(). 0 or -errno; the reason is on stderr. */
+ * hook, collect and gc.freeze(). os.environ is what the environment is now.
+ * 0 or -errno (-EBUSY: a preload started a thread); the reason is on stderr. */
 int python_start(const char *preloads);
 
+/* Around every fork() of a process that holds the interpreter.
+ * ..._child(): a new program will run here, with random numbers, temporary
+ * names and object addresses of its own.
+ * ..._copy(): the same program goes on in a second process (a checkpoint),
+ * with the state of `random` as it was. */
 void python_before_fork(void);
 void python_after_fork_parent(void);
 void python_after_fork_child(void);
+void python_after_fork_copy(void);
 
 /* What a job asks for: the decoded fields of the mailbox's job. */
 enum job_kind {
 	JOB_SCRIPT,    /* a one-shot: like `python3 FILE`, then finish */
 	JOB_CELL,      /* a session's cell */
 	JOB_VARIABLES, /* list the names of __main__ */
-	JOB_EVALUATE,  /* judging */
 };
 
 struct job {
@@ -39,23 +49,27 @@ struct job {
 	const char *code; /* source bytes; not NUL-terminated */
 	size_t code_length;
 	bool restricted;  /* the playground's Python-level courtesy */
+	bool streaming;   /* somebody watches: no buffering, as with python3 -u */
 	uint64_t execution; /* number of the cell in its session, from 1 */
 };
 
 /* Run one job. Descriptors 0 to 2 are the job's own. Everything that the
  * answer needs goes into `report` as fields (protocol.h: RESULT, EXCEPTION_*,
- * TRACEBACK, ENDED_BY, EXIT_CODE, VARIABLE, DISPLAY), cut to fit: the report
- * never fails for its size. The traceback has been written to descriptor 2 as
- * well, as python3 would. Returns the exit code that a shell would see. */
+ * TRACEBACK, ENDED_BY, EXIT_CODE, VARIABLE), cut to fit: the report never fails
+ * for its size. The traceback has been written to descriptor 2 as well, as
+ * python3 would. Returns the exit code that a shell would see. */
 int python_run(const struct job *job, struct buffer *report);
 
 /* What `python3` does at its end, for the user's part only: join non-daemon
  * threads, run atexit handlers, drop __main__'s names (so that __del__ runs),
- * flush. May never return: the wall limit is the executor's. */
-void python_finish(void);
+ * flush. `exit_code` is what python_run() returned; returns what the process
+ * should exit with: the same, or 120 where output could not be flushed. May
+ * never return: the wall limit is the executor's. Nothing runs afterwards. */
+int python_finish(int exit_code);
 
 /* Blocking wait without the GIL, so that the program's threads go on: calls
- * wait(argument) and returns what it returns. */
+ * wait(argument) and returns what it returns. No signal handler of the program
+ * runs meanwhile. */
 long python_wait(long (*wait)(void *argument), void *argument);
 
 #endif

@@ -1,0 +1,27 @@
+/* python_main.h - the module __main__: one a program, made after the fork. */
+#ifndef VIVARIUM_PYTHON_MAIN_H
+#define VIVARIUM_PYTHON_MAIN_H
+
+#include <stdbool.h>
+
+#include "python_object.h"
+
+/* Zygote: remember what an empty __main__ looks like. 0, or -1 with an error. */
+int python_main_prepare(void);
+
+/* Interpreter: put a new __main__ into sys.modules. It is made after
+ * gc.freeze(), so that a collection at the end finds what it holds. With
+ * `restricted`, its builtins are the courteous ones. 0, or -1 with an error. */
+int python_main_create(bool restricted);
+
+/* The namespace, borrowed; NULL before python_main_create(). */
+PyObject *python_main_globals(void);
+
+/* Keep `value` as the name `_`, where plain names are looked up last. */
+void python_main_keep_result(PyObject *value);
+
+/* Take __main__ out of sys.modules and drop it. False if it holds no name of
+ * the program's: then nothing can have been left behind for the collector. */
+bool python_main_drop(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* python_object.h - Python.h, owned references, and what differs between versions. */
+#ifndef VIVARIUM_PYTHON_OBJECT_H
+#define VIVARIUM_PYTHON_OBJECT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+static inline void python_object_release(PyObject **object)
+{
+	Py_CLEAR(*object);
+}
+
+/* A local that owns a reference; NULL is fine. */
+#define AUTO_OBJECT __attribute__((cleanup(python_object_release))) PyObject
+
+#if PY_VERSION_HEX < 0x030a0000
+static inline PyObject *python_object_own(PyObject *object)
+{
+	Py_XINCREF(object);
+	return object;
+}
+#define Py_NewRef(object) python_object_own((PyObject *)(object))
+#define Py_XNewRef(object) python_object_own((PyObject *)(object))
+#endif
+
+/* The current error as an exception with its traceback attached, and no current
+ * error any more. A new reference, or NULL if there was none. */
+static inline PyObject *python_error_take(void)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+	return PyErr_GetRaisedException();
+#else
+	PyObject *type, *value, *traceback;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	if (!type)
+		return NULL;
+	PyErr_NormalizeException(&type, &value, &traceback);
+	if (value && traceback)
+		PyException_SetTraceback(value, traceback);
+	Py_XDECREF(type);
+	Py_XDECREF(traceback);
+	return value;
+#endif
+}
+
+/* Make `exception` the current error. Steals the reference. */
+static inline void python_error_restore(PyObject *exception)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+	PyErr_SetRaisedException(exception);
+#else
+	PyObject *type = (PyObject *)Py_TYPE(exception);
+
+	Py_INCREF(type);
+	PyErr_Restore(type, exception, PyException_GetTraceback(exception));
+#endif
+}
+
+/* An attribute, or NULL without an error where it is missing or fails. */
+static inline PyObject *python_object_try(PyObject *object, const char *name)
+{
+	PyObject *value = PyObject_GetAttrString(object, name);
+
+	if (!value)
+		PyErr_Clear();
+	return value;
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* python_source.h - the program's source lines, where tracebacks and inspect look.
+ *
+ * A job's source is no file, so that `linecache` is told its lines. Entries
+ * without a modification time stay there: checkcache() leaves them alone. */
+#ifndef VIVARIUM_PYTHON_SOURCE_H
+#define VIVARIUM_PYTHON_SOURCE_H
+
+#include "python_object.h"
+
+/* A dict like linecache.cache that is to know the sources. Zygote. */
+int python_source_add_cache(PyObject *cache);
+
+/* Give the lines of `code` to the caches under `filename`. The oldest sources
+ * are forgotten beyond SOURCES_MAX or SOURCES_BYTES_MAX. Never fails: without
+ * memory tracebacks lack the lines. No error is set. */
+void python_source_remember(PyObject *filename, const char *code, size_t length);
+
+enum { SOURCES_MAX = 512, SOURCES_BYTES_MAX = 4 << 20 };
+
+#endif

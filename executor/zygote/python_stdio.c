@@ -1,0 +1,227 @@
+#include "python_stdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "owned.h"
+
+enum { DESCRIPTORS = 3 };
+
+/* The streams as CPython makes them (create_stdio() in pylifecycle.c). */
+static const struct stream_rule {
+	const char *name;     /* in sys */
+	const char *original; /* what sys keeps as a way back */
+	const char *label;
+	const char *mode, *text_mode;
+	const char *errors;
+	bool line_buffering;
+} rules[DESCRIPTORS] = {
+	{ "stdin", "__stdin__", "<stdin>", "rb", "r", "surrogateescape", false },
+	{ "stdout", "__stdout__", "<stdout>", "wb", "w", "surrogateescape", false },
+	{ "stderr", "__stderr__", "<stderr>", "wb", "w", "backslashreplace", true },
+};
+
+static PyObject *open_function, *type_text; /* of _io: a program can patch io */
+static PyObject *ours[DESCRIPTORS];         /* the streams that we made last */
+static bool unbuffered;
+
+static int enter_one(struct stdio_pipes *pipes, int fd, int end)
+{
+	pipes->kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTORS);
+	if (pipes->kept[fd] < 0 && errno != EBADF)
+		return -errno;
+	return dup2(end, fd) < 0 ? -errno : 0;
+}
+
+int python_stdio_enter_pipes(struct stdio_pipes *pipes)
+{
+	int made[2];
+	int error = 0;
+
+	*pipes = (struct stdio_pipes){ { -1, -1, -1 } };
+	if (pipe2(made, O_CLOEXEC) < 0)
+		return -errno;
+
+	AUTO_FD read_end = fcntl(made[0], F_DUPFD_CLOEXEC, DESCRIPTORS);
+	AUTO_FD write_end = fcntl(made[1], F_DUPFD_CLOEXEC, DESCRIPTORS);
+	close(made[0]);
+	close(made[1]);
+	if (read_end < 0 || write_end < 0)
+		return -EMFILE;
+	for (int fd = 0; fd < DESCRIPTORS && !error; fd++)
+		error = enter_one(pipes, fd, fd == 0 ? read_end : write_end);
+	return error;
+}
+
+void python_stdio_leave_pipes(struct stdio_pipes *pipes)
+{
+	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		if (pipes->kept[fd] >= 0) {
+			dup2(pipes->kept[fd], fd);
+			close(pipes->kept[fd]);
+		} else {
+			close(fd);
+		}
+	}
+}
+
+int python_stdio_prepare(void)
+{
+	AUTO_OBJECT *io = PyImport_ImportModule("_io");
+	if (!io)
+		return -1;
+
+	open_function = PyObject_GetAttrString(io, "open");
+	type_text = PyObject_GetAttrString(io, "TextIOWrapper");
+	if (!open_function || !type_text)
+		return -1;
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		ours[fd] = Py_XNewRef(PySys_GetObject(rules[fd].name));
+	return 0;
+}
+
+static PyObject *make_stream(int fd)
+{
+	const struct stream_rule *rule = &rules[fd];
+	bool raw = unbuffered && fd != 0;
+	AUTO_OBJECT *binary = PyObject_CallFunction(open_function, "isiOOOO", fd, rule->mode,
+						    raw ? 0 : -1, Py_None, Py_None, Py_None,
+						    Py_False); /* closefd */
+	AUTO_OBJECT *label = PyUnicode_FromString(rule->label);
+	if (!binary || !label)
+		return NULL;
+
+	AUTO_OBJECT *lowest = raw ? Py_NewRef(binary) : PyObject_GetAttrString(binary, "raw");
+	if (!lowest || PyObject_SetAttrString(lowest, "name", label) < 0)
+		return NULL;
+
+	AUTO_OBJECT *text = PyObject_CallFunction(type_text, "OsssOO", binary, "utf-8",
+						  rule->errors, "\n",
+						  rule->line_buffering ? Py_True : Py_False,
+						  raw ? Py_True : Py_False);
+	AUTO_OBJECT *mode = PyUnicode_FromString(rule->text_mode);
+	if (!text || !mode || PyObject_SetAttrString(text, "mode", mode) < 0)
+		return NULL;
+	return Py_NewRef(text);
+}
+
+/* A new stream in sys, in place of the program's or of our last one. */
+static void renew(int fd)
+{
+	AUTO_OBJECT *stream = make_stream(fd);
+
+	if (stream && PySys_SetObject(rules[fd].name, stream) == 0 &&
+	    PySys_SetObject(rules[fd].original, stream) == 0)
+		Py_XSETREF(ours[fd], Py_NewRef(stream));
+	PyErr_Clear();
+}
+
+/* Is it a stream object whose `closed` says so? A detached text layer has no
+ * answer and is as useless; a program's own object without the attribute is not. */
+static bool is_closed(PyObject *stream)
+{
+	AUTO_OBJECT *closed = PyObject_GetAttrString(stream, "closed");
+	int truth = closed ? PyObject_IsTrue(closed) : PyErr_ExceptionMatches(PyExc_ValueError);
+
+	PyErr_Clear();
+	return truth > 0;
+}
+
+static bool is_usable(PyObject *stream)
+{
+	return stream && stream != Py_None && !is_closed(stream);
+}
+
+void python_stdio_begin(const struct job *job)
+{
+	bool other_buffering = job->streaming != unbuffered;
+
+	unbuffered = job->streaming;
+	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		PyObject *stream = PySys_GetObject(rules[fd].name);
+		bool mine = stream && stream == ours[fd];
+		bool stale = mine && (fd == 0 ? job->kind == JOB_CELL : other_buffering);
+
+		if (stale || !is_usable(stream))
+			renew(fd);
+	}
+}
+
+/* False if output was lost; the error is then set. */
+static bool flush_stream(int fd)
+{
+	PyObject *stream = PySys_GetObject(rules[fd].name);
+
+	if (!is_usable(stream))
+		return true;
+
+	AUTO_OBJECT *held = Py_NewRef(stream); /* flush() may replace it in sys */
+	AUTO_OBJECT *done = PyObject_CallMethod(held, "flush", NULL);
+	return done != NULL;
+}
+
+bool python_stdio_flush(void)
+{
+	bool out = flush_stream(STDOUT_FILENO);
+
+	if (!out)
+		PyErr_WriteUnraisable(PySys_GetObject("stdout"));
+
+	bool err = flush_stream(STDERR_FILENO);
+
+	PyErr_Clear();
+	return out && err;
+}
+
+void python_stdio_push(void)
+{
+	flush_stream(STDOUT_FILENO);
+	PyErr_Clear();
+}
+
+void python_stdio_end(void)
+{
+	for (int fd = STDOUT_FILENO; fd < DESCRIPTORS; fd++) {
+		bool lost = !flush_stream(fd);
+
+		PyErr_Clear();
+		if (lost && PySys_GetObject(rules[fd].name) == ours[fd])
+			renew(fd);
+	}
+}
+
+static void write_descriptor(PyObject *text)
+{
+	AUTO_OBJECT *encoded = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+	const char *at = encoded ? PyBytes_AS_STRING(encoded) : "";
+	size_t left = encoded ? (size_t)PyBytes_GET_SIZE(encoded) : 0;
+
+	PyErr_Clear();
+	while (left) {
+		ssize_t wrote = write(STDERR_FILENO, at, left);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return;
+		at += wrote;
+		left -= (size_t)wrote;
+	}
+}
+
+void python_stdio_say(PyObject *text)
+{
+	AUTO_OBJECT *stream = Py_XNewRef(PySys_GetObject("stderr"));
+
+	if (stream && stream != Py_None &&
+	    PyFile_WriteObject(text, stream, Py_PRINT_RAW) == 0) {
+		AUTO_OBJECT *done = PyObject_CallMethod(stream, "flush", NULL);
+
+		PyErr_Clear();
+		return;
+	}
+	PyErr_Clear();
+	write_descriptor(text);
+}
