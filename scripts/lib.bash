@@ -1,0 +1,156 @@
+# lib.bash - what up, down, test and bench share. Sourced, with the repository as the
+# current folder.
+# shellcheck shell=bash
+
+say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*"; }
+fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# Print the comment at the top of the script that is running.
+print_help() { sed -n '2,/^[^#]/{/^#/{s/^# \{0,1\}//;p}}' "$0"; }
+
+# Run the script again as root. The settings in the environment come along.
+become_root() {
+	[[ $(id -u) != 0 ]] || return 0
+	command -v sudo >/dev/null || fail "this needs root, and there is no sudo"
+	exec sudo --preserve-env "$0" "$@"
+}
+
+# ---- packages -----------------------------------------------------------------------------
+
+BUILD_PACKAGES=(autoconf automake gcc libc6-dev make pkg-config
+	libcap-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev)
+RUN_PACKAGES=(python3 nginx passwd util-linux)
+TEST_PACKAGES=(libcmocka-dev)
+
+package_installed() {
+	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Install what is missing of the named packages; says nothing and does nothing where
+# all are there.
+need_packages() {
+	local package missing=()
+	if ! command -v dpkg-query >/dev/null; then
+		say "this is not Debian: install the equivalents of these by hand: $*"
+		return
+	fi
+	for package in "$@"; do
+		package_installed "$package" || missing+=("$package")
+	done
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+	say "installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq || fail "apt-get update failed"
+	case " ${missing[*]} " in
+	*" nginx "*) install_without_starting "${missing[@]}" ;;
+	*) apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ;;
+	esac || fail "apt-get could not install ${missing[*]}"
+}
+
+# Debian starts a server as soon as it is installed, and at every boot. We only want
+# nginx's program; a system that had no nginx must not get one listening on port 80.
+install_without_starting() {
+	local policy=/usr/sbin/policy-rc.d ours=no status=0
+	if [[ ! -e $policy ]]; then
+		ours=yes
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	apt-get install -y -qq --no-install-recommends "$@" >/dev/null || status=$?
+	[[ $ours == no ]] || rm -f "$policy"
+	if command -v systemctl >/dev/null; then
+		systemctl disable nginx.service >/dev/null 2>&1 || true
+	fi
+	return "$status"
+}
+
+# ---- building -----------------------------------------------------------------------------
+
+# build FOLDER [configure's options]: build there; all output goes to FOLDER/build.log.
+build() {
+	local folder=$1
+	shift
+	mkdir -p "$folder"
+	exec {build_lock}>"$folder/.lock"
+	flock "$build_lock" # two scripts at once take turns
+	build_steps "$folder" "$@" >"$folder/build.log" 2>&1 || {
+		tail -n 30 "$folder/build.log" >&2
+		fail "the build failed; all of its output is in $folder/build.log"
+	}
+	exec {build_lock}>&-
+}
+
+build_steps() {
+	local folder=$1
+	shift
+	if [[ ! -x configure || ! -e Makefile.in || configure.ac -nt configure ]]; then
+		autoreconf -fi || return
+	fi
+	# pkg-config and the Python it names are the system's, whatever comes first on PATH.
+	if [[ ! -e $folder/Makefile ]]; then
+		(cd "$folder" && env -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR \
+			PKG_CONFIG=/usr/bin/pkg-config "$OLDPWD/configure" -q "$@") || return
+	fi
+	make -C "$folder" -j"$(nproc)"
+}
+
+# ---- processes ----------------------------------------------------------------------------
+
+# A pid file (scripts/supervise writes them) holds the pid and the time at which that process started, in clock ticks
+# since boot: a pid that was given to another process in the meantime is not ours.
+start_time() {
+	local stat fields
+	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+	read -ra fields <<<"${stat##*) }"
+	echo "${fields[19]}"
+}
+
+# Print the pid in this file if its process still lives (a zombie does not).
+living_pid() {
+	local pid started stat
+	{ read -r pid started <"$1"; } 2>/dev/null || return 1
+	[[ -n $started && $(start_time "$pid") == "$started" ]] || return 1
+	{ stat=$(<"/proc/$pid/stat"); } 2>/dev/null || return 1
+	[[ ${stat##*) } != Z* ]] || return 1
+	echo "$pid"
+}
+
+# wait_gone SECONDS PIDFILE: has the process ended within that time?
+wait_gone() {
+	local deadline=$((SECONDS + $1))
+	while living_pid "$2" >/dev/null; do
+		((SECONDS < deadline)) || return 1
+		sleep 0.1
+	done
+}
+
+# ---- the service ----------------------------------------------------------------------------
+
+# Can other users get to this folder? (Workers and the application run as other users.)
+reachable_by_others() {
+	local folder=$1
+	while [[ ! -e $folder ]]; do folder=$(dirname "$folder"); done
+	while [[ $folder != / ]]; do
+		(($(stat -c '0%a' "$folder") & 1)) || return 1
+		folder=$(dirname "$folder")
+	done
+}
+
+# Where the state goes if nobody says otherwise. /run would be the place for it, were it
+# not mounted noexec: the programs are kept there too.
+default_state_dir() {
+	if reachable_by_others "$PWD/build"; then
+		echo "$PWD/build/run"
+	else
+		echo "/var/lib/vivarium-${PORT:-5000}"
+	fi
+}
+
+# http_get ADDRESS PORT PATH: print the answer, head and body.
+http_get() {
+	local connection
+	{ exec {connection}<>"/dev/tcp/$1/$2"; } 2>/dev/null || return 1
+	printf 'GET %s HTTP/1.0\r\n\r\n' "$3" >&"$connection"
+	timeout 5 cat <&"$connection" || true
+	exec {connection}>&-
+}
