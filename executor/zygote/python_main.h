@@ -6,6 +6,11 @@
 
 #include "python_object.h"
 
+/* Where the program's own modules and files are. */
+#ifndef PYTHON_WORKSPACE
+#define PYTHON_WORKSPACE "/workspace"
+#endif
+
 /* Zygote: remember what an empty __main__ looks like. 0, or -1 with an error. */
 int python_main_prepare(void);
 

@@ -2,6 +2,7 @@
 
 #include "fields.h"
 #include "python_report.h"
+#include "python_repr.h"
 #include "python_stdio.h"
 #include "python_traceback.h"
 
@@ -73,6 +74,9 @@ static void keep_last(PyObject *exception)
 static int report_exception(PyObject *exception, PyObject *filename, struct buffer *report)
 {
 	AUTO_OBJECT *message = NULL;
+
+	python_traceback_strip(exception, filename);
+
 	AUTO_OBJECT *text = python_traceback_format(exception, &message);
 	AUTO_OBJECT *type = python_traceback_type_name(exception);
 	long line = python_traceback_line(exception, filename);
@@ -141,7 +145,7 @@ int python_outcome_raised(PyObject *filename, struct buffer *report)
 
 int python_outcome_ended(PyObject *value, PyObject *filename, struct buffer *report)
 {
-	AUTO_OBJECT *text = value && value != Py_None ? PyObject_Repr(value) : NULL;
+	AUTO_OBJECT *text = value && value != Py_None ? python_repr_bounded(value, REPORT_TEXT_MAX) : NULL;
 
 	if (PyErr_Occurred())
 		return python_outcome_raised(filename, report);

@@ -12,18 +12,18 @@
 #include "python_compile.h"
 #include "python_finish.h"
 #include "python_fork.h"
+#include "python_hooks.h"
 #include "python_main.h"
 #include "python_object.h"
 #include "python_outcome.h"
 #include "python_restrict.h"
+#include "python_signals.h"
 #include "python_stdio.h"
 #include "python_traceback.h"
+#include "python_variables.h"
 
 #ifndef PYTHON_PROGRAM
 #define PYTHON_PROGRAM "/usr/bin/python3"
-#endif
-#ifndef PYTHON_WORKSPACE
-#define PYTHON_WORKSPACE "/workspace"
 #endif
 
 static PyStatus preinitialise(void)
@@ -137,8 +137,11 @@ static const struct {
 	{ "the compiler", python_compile_prepare },
 	{ "standard streams", python_stdio_prepare },
 	{ "tracebacks", python_traceback_prepare },
+	{ "the hooks", python_hooks_install },
 	{ "outcomes", python_outcome_prepare },
 	{ "restrictions", python_restrict_prepare },
+	{ "signals", python_signals_prepare },
+	{ "variables", python_variables_prepare },
 	{ "the end", python_finish_prepare },
 	{ "forks", python_fork_prepare },
 	{ "the audit hook", python_audit_install },

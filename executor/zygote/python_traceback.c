@@ -56,9 +56,13 @@ static PyObject *make_formatter(PyObject *exception)
 					    traceback ? traceback : Py_None, NULL);
 }
 
-static PyObject *join_lines(PyObject *formatter)
+static PyObject *join_lines(PyObject *formatter, bool with_chain)
 {
-	AUTO_OBJECT *generator = PyObject_CallMethod(formatter, "format", NULL);
+	AUTO_OBJECT *format = PyObject_GetAttrString(formatter, "format");
+	AUTO_OBJECT *nothing = PyTuple_New(0);
+	AUTO_OBJECT *options = Py_BuildValue("{sO}", "chain", with_chain ? Py_True : Py_False);
+	AUTO_OBJECT *generator =
+		format && nothing && options ? PyObject_Call(format, nothing, options) : NULL;
 	AUTO_OBJECT *lines = generator ? PySequence_List(generator) : NULL;
 	AUTO_OBJECT *empty = PyUnicode_FromStringAndSize(NULL, 0);
 
@@ -87,10 +91,10 @@ static PyObject *display(PyObject *exception)
 	return PyObject_CallMethod(buffer, "getvalue", NULL);
 }
 
-PyObject *python_traceback_format(PyObject *exception, PyObject **ret_message)
+static PyObject *format(PyObject *exception, bool with_chain, PyObject **ret_message)
 {
 	AUTO_OBJECT *formatter = make_formatter(exception);
-	AUTO_OBJECT *text = formatter ? join_lines(formatter) : NULL;
+	AUTO_OBJECT *text = formatter ? join_lines(formatter, with_chain) : NULL;
 
 	PyErr_Clear();
 	if (ret_message)
@@ -106,6 +110,16 @@ PyObject *python_traceback_format(PyObject *exception, PyObject **ret_message)
 	Py_XSETREF(text, PyUnicode_FromFormat("%s\n", Py_TYPE(exception)->tp_name));
 	PyErr_Clear();
 	return Py_XNewRef(text);
+}
+
+PyObject *python_traceback_format(PyObject *exception, PyObject **ret_message)
+{
+	return format(exception, true, ret_message);
+}
+
+PyObject *python_traceback_format_alone(PyObject *exception)
+{
+	return format(exception, false, NULL);
 }
 
 PyObject *python_traceback_type_name(PyObject *exception)
@@ -127,6 +141,27 @@ PyObject *python_traceback_type_name(PyObject *exception)
 static bool is_text(PyObject *object, PyObject *text)
 {
 	return object && PyUnicode_Check(object) && PyUnicode_Compare(object, text) == 0;
+}
+
+static bool is_inside(PyTracebackObject *entry, PyObject *filename)
+{
+	PyCodeObject *code = PyFrame_GetCode(entry->tb_frame);
+	bool inside = is_text(code->co_filename, filename);
+
+	Py_DECREF(code);
+	return inside;
+}
+
+void python_traceback_strip(PyObject *exception, PyObject *filename)
+{
+	AUTO_OBJECT *first = PyException_GetTraceback(exception);
+
+	for (PyTracebackObject *at = (PyTracebackObject *)first; at; at = at->tb_next) {
+		if (is_inside(at, filename)) {
+			PyException_SetTraceback(exception, (PyObject *)at);
+			return;
+		}
+	}
 }
 
 static long number_of(PyObject *object, const char *name)
@@ -151,11 +186,8 @@ long python_traceback_line(PyObject *exception, PyObject *filename)
 	long line = 0;
 
 	for (PyTracebackObject *at = (PyTracebackObject *)first; at; at = at->tb_next) {
-		PyCodeObject *code = PyFrame_GetCode(at->tb_frame);
-
-		if (is_text(code->co_filename, filename))
+		if (is_inside(at, filename))
 			line = number_of((PyObject *)at, "tb_lineno");
-		Py_DECREF(code);
 	}
 	if (!line && PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_SyntaxError))
 		line = syntax_line(exception, filename);

@@ -1,0 +1,15 @@
+/* python_cell.h - one cell of a session. */
+#ifndef VIVARIUM_PYTHON_CELL_H
+#define VIVARIUM_PYTHON_CELL_H
+
+#include "python.h"
+
+/* Run a cell in the session's __main__, which the first one makes. Each cell
+ * has a source of its own, "<cell N>". Returns the exit code; exit() and an
+ * uncaught exception end the cell only. */
+int python_cell_run(const struct job *job, struct buffer *report);
+
+/* Make the session's __main__ if there is none yet. 0, or -1 with an error. */
+int python_cell_ensure_main(const struct job *job);
+
+#endif
