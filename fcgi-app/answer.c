@@ -91,8 +91,9 @@ void answer_problem(struct exchange *exchange, int status, const char *detail)
 void answer_field_problem(struct exchange *exchange, int status, const char *field,
 			  const char *message)
 {
-	struct field_error error = { .field = field };
+	struct field_error error;
 
+	snprintf(error.field, sizeof error.field, "%s", field);
 	snprintf(error.message, sizeof error.message, "%s", message);
 	answer_field_problems(exchange, status, &error, 1);
 }

@@ -30,7 +30,7 @@ void answer_field_problem(struct exchange *exchange, int status, const char *fie
 			  const char *message);
 
 struct field_error {
-	const char *field;
+	char field[64];
 	char message[160];
 };
 

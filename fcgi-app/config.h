@@ -25,9 +25,7 @@ struct config {
 	uint64_t stdin_bytes;
 	uint64_t answer_ms;      /* longest wait for the executor's answer */
 	uint64_t stop_ms;        /* longest wait for running requests at the end */
-	uint64_t strict_wall_s;  /* session server: lowers the profile's limits; 0: leave them */
-	uint64_t strict_memory_mb;
-	uint64_t strict_idle_s;
+	char *api_key;           /* opens the list of sessions; empty: to loopback only */
 	uint64_t saved_file_bytes;
 	uint64_t saved_files;
 };

@@ -9,6 +9,7 @@
 
 #include "access.h"
 #include "answer.h"
+#include "local.h"
 #include "log.h"
 #include "route.h"
 
@@ -200,8 +201,7 @@ static bool find_route(struct exchange *exchange)
 
 static bool may_be_served(struct exchange *exchange)
 {
-	if ((exchange->route->flags & ROUTE_PRIVATE) &&
-	    !access_address_is_private(exchange->client)) {
+	if ((exchange->route->flags & ROUTE_PRIVATE) && !local_is_private(exchange)) {
 		answer_problem(exchange, 403, "only for loopback and private addresses");
 		return false;
 	}

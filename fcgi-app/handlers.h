@@ -20,4 +20,23 @@ void playground_execute(struct exchange *exchange);
 /* native.c */
 void native_execute(struct exchange *exchange);
 
+/* repl.c */
+void repl_execute(struct exchange *exchange);
+void repl_reset(struct exchange *exchange);
+
+/* strict.c */
+void strict_execute(struct exchange *exchange);
+
+/* sessions.c */
+void sessions_create(struct exchange *exchange);
+void sessions_list(struct exchange *exchange);
+void sessions_show(struct exchange *exchange);
+void sessions_execute(struct exchange *exchange);
+void sessions_interrupt(struct exchange *exchange);
+void sessions_reset(struct exchange *exchange);
+void sessions_undo(struct exchange *exchange);
+void sessions_variables(struct exchange *exchange);
+void sessions_history(struct exchange *exchange);
+void sessions_delete(struct exchange *exchange);
+
 #endif

@@ -106,7 +106,7 @@ void input_wrong(struct input *input, const char *field, const char *message)
 
 	if (input->wrong == INPUT_ERRORS_MAX)
 		return;
-	error->field = field;
+	snprintf(error->field, sizeof error->field, "%s", field);
 	snprintf(error->message, sizeof error->message, "%s", message);
 	input->wrong++;
 }

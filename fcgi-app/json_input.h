@@ -48,7 +48,7 @@ uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least
 /* The object under a field, NULL if absent or wrong (then noted). */
 struct json_object *input_object(struct input *input, const char *field);
 
-/* Note an error that a caller found. The field's name must be a constant. */
+/* Note an error that a caller found. */
 void input_wrong(struct input *input, const char *field, const char *message);
 
 /* True when something was wrong: the answer has been given, with `status` (422,

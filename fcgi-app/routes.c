@@ -14,10 +14,25 @@ const struct route routes[] = {
 	{ METHOD_GET, "/executor/health", playground_health, DIALECT_PLAYGROUND, ROUTE_PRIVATE },
 	{ METHOD_POST, "/executor/execute", playground_execute, DIALECT_PLAYGROUND, ROUTE_PRIVATE },
 
+	{ METHOD_POST, "/execute/{sessionId}", repl_execute, DIALECT_REPL, 0 },
+	{ METHOD_POST, "/reset/{sessionId}", repl_reset, DIALECT_REPL, 0 },
+
+	{ METHOD_POST, "/execute", strict_execute, DIALECT_STRICT, 0 },
+
 	{ METHOD_GET, "/api/v1/info", service_info, DIALECT_NATIVE, 0 },
 	{ METHOD_GET, "/api/v1/health/live", service_live, DIALECT_NATIVE, 0 },
 	{ METHOD_GET, "/api/v1/health/ready", service_ready, DIALECT_NATIVE, 0 },
 	{ METHOD_POST, "/api/v1/execute", native_execute, DIALECT_NATIVE, 0 },
+	{ METHOD_POST, "/api/v1/sessions", sessions_create, DIALECT_NATIVE, 0 },
+	{ METHOD_GET, "/api/v1/sessions", sessions_list, DIALECT_NATIVE, 0 },
+	{ METHOD_GET, "/api/v1/sessions/{id}", sessions_show, DIALECT_NATIVE, 0 },
+	{ METHOD_DELETE, "/api/v1/sessions/{id}", sessions_delete, DIALECT_NATIVE, 0 },
+	{ METHOD_POST, "/api/v1/sessions/{id}/execute", sessions_execute, DIALECT_NATIVE, 0 },
+	{ METHOD_POST, "/api/v1/sessions/{id}/interrupt", sessions_interrupt, DIALECT_NATIVE, 0 },
+	{ METHOD_POST, "/api/v1/sessions/{id}/reset", sessions_reset, DIALECT_NATIVE, 0 },
+	{ METHOD_POST, "/api/v1/sessions/{id}/undo", sessions_undo, DIALECT_NATIVE, 0 },
+	{ METHOD_GET, "/api/v1/sessions/{id}/variables", sessions_variables, DIALECT_NATIVE, 0 },
+	{ METHOD_GET, "/api/v1/sessions/{id}/history", sessions_history, DIALECT_NATIVE, 0 },
 };
 
 const size_t routes_count = sizeof routes / sizeof *routes;

@@ -105,6 +105,11 @@ static void answer_failure(struct exchange *exchange, int failed)
 					      "the executor is away");
 }
 
+void run_not_understood(struct exchange *exchange)
+{
+	answer_failure(exchange, -EPROTO);
+}
+
 bool run_ask(struct exchange *exchange, const struct exec_request *request,
 	     struct executor_answer *ret_answer)
 {
@@ -128,7 +133,7 @@ bool run_call(struct exchange *exchange, const struct exec_request *request,
 		return false;
 	}
 	if (answer.type != expected) {
-		answer_failure(exchange, -EPROTO);
+		run_not_understood(exchange);
 		return false;
 	}
 	*ret_answer = answer;
@@ -144,7 +149,7 @@ bool run_outcome(struct exchange *exchange, const struct exec_request *request,
 	if (!run_call(exchange, request, FRAME_OUTCOME, &answer))
 		return false;
 	if (outcome_read(&answer, ret_outcome)) {
-		answer_failure(exchange, -EBADMSG);
+		run_not_understood(exchange);
 		return false;
 	}
 	*ret_answer = answer;

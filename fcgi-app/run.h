@@ -25,6 +25,9 @@ bool run_ask(struct exchange *exchange, const struct exec_request *request,
 bool run_outcome(struct exchange *exchange, const struct exec_request *request,
 		 struct executor_answer *ret_answer, struct outcome *ret_outcome);
 
+/* The problem answer for an executor that broke the protocol. */
+void run_not_understood(struct exchange *exchange);
+
 /* Which refusal a FRAME_REFUSAL holds; REFUSAL_COUNT if none that we know. */
 enum refusal run_refusal(const struct executor_answer *answer);
 

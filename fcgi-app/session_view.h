@@ -1,0 +1,22 @@
+/* session_view.h - sessions as the native API shows them. */
+#ifndef VIVARIUM_SESSION_VIEW_H
+#define VIVARIUM_SESSION_VIEW_H
+
+#include "executor_client.h"
+#include "json_writer.h"
+
+/* Each writes members into an object that is open. */
+
+/* The one session that a reply is about. */
+void view_session(struct json_writer *writer, const struct executor_answer *answer);
+
+/* "sessions": all of a reply. */
+void view_sessions(struct json_writer *writer, const struct executor_answer *answer);
+
+/* "variables": from a reply or an outcome; what they say is the program's own. */
+void view_variables(struct json_writer *writer, const struct executor_answer *answer);
+
+/* "history": the cells with how they ended. */
+void view_history(struct json_writer *writer, const struct executor_answer *answer);
+
+#endif

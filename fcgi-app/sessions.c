@@ -1,0 +1,246 @@
+/* sessions.c - the native API's calls for one session, and their list. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+#include "handlers.h"
+#include "ids.h"
+#include "json_input.h"
+#include "local.h"
+#include "result.h"
+#include "run.h"
+#include "session_view.h"
+
+enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, IDLE_MOST_S = 7 * 24 * 3600 };
+
+/* A request about the session in the path; false when the id is none. */
+static bool session_request(struct exchange *exchange, enum frame_type call,
+			    struct exec_request *ret_request)
+{
+	if (!id_valid(exchange->parameters[0])) {
+		answer_field_problem(exchange, 422, "id", ID_EXPECTED);
+		return false;
+	}
+	*ret_request = run_request(exchange, call, NULL);
+	ret_request->session_id = exchange->parameters[0];
+	return true;
+}
+
+/* ---- create ------------------------------------------------------------- */
+
+/* "limits": {"wall_ms": 5000, ...} */
+static void read_limits(struct input *input, struct exec_request *request)
+{
+	struct json_object *limits = input_object(input, "limits");
+	char field[64];
+
+	if (!limits)
+		return;
+	json_object_object_foreach(limits, name, value) {
+		unsigned tag = FIELD_WALL_MS;
+
+		snprintf(field, sizeof field, "limits.%s", name);
+		while (tag <= FIELD_UNDO_DEPTH && strcmp(protocol_field_name(tag), name) != 0)
+			tag++;
+		if (tag > FIELD_UNDO_DEPTH)
+			input_wrong(input, field, "is not the name of a limit");
+		else if (value && (!json_object_is_type(value, json_type_int) ||
+				   json_object_get_int64(value) < 1))
+			input_wrong(input, field, "must be a whole number of at least 1");
+		else if (value)
+			exec_request_limit(request, tag, (uint64_t)json_object_get_int64(value));
+	}
+}
+
+/* The client's id, or a new one in `made`. */
+static void read_id(struct input *input, struct exec_request *request, char made[UUID_BYTES])
+{
+	request->session_id = input_text(input, "id", 0, SIZE_MAX);
+	if (request->session_id.data) {
+		if (!id_valid(request->session_id))
+			input_wrong(input, "id", ID_EXPECTED);
+	} else if (!id_make_uuid(made)) {
+		request->session_id = text_of(made);
+	}
+}
+
+void sessions_create(struct exchange *exchange)
+{
+	struct exec_request request = run_request(exchange, FRAME_SESSION_CREATE, "native");
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	AUTO_INPUT input = { 0 };
+	char made[UUID_BYTES], location[ID_LENGTH_MAX + 32];
+	struct text profile;
+
+	if (!input_open(exchange, true, &input))
+		return;
+	read_id(&input, &request, made);
+	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
+	if (profile.data)
+		request.profile = profile.data;
+	read_limits(&input, &request);
+	exec_request_limit(&request, FIELD_IDLE_MS,
+			   input_seconds_ms(&input, "idle_timeout", 1, IDLE_MOST_S));
+	if (input_refused(exchange, &input, 422))
+		return;
+	if (!run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	snprintf(location, sizeof location, "/api/v1/sessions/%.*s",
+		 (int)request.session_id.length, request.session_id.data);
+	answer_header(exchange, "Location", location);
+	struct json_writer writer = answer_open(exchange, 201);
+	view_session(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+/* ---- look --------------------------------------------------------------- */
+
+void sessions_list(struct exchange *exchange)
+{
+	struct exec_request request = run_request(exchange, FRAME_SESSION_LIST, NULL);
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	/* An id is the right to use its session: the list is a bunch of keys. */
+	if (!local_is_operator(exchange)) {
+		answer_problem(exchange, 403, "the list is for loopback, or with the API key");
+		return;
+	}
+	if (!run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	view_sessions(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_show(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_SHOW, &request) ||
+	    !run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	view_session(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_variables(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_VARIABLES, &request) ||
+	    !run_ask(exchange, &request, &answer))
+		return;
+	if (answer.type == FRAME_REFUSAL) {
+		run_refuse(exchange, &answer);
+		return;
+	}
+
+	struct json_writer writer = answer_open(exchange, 200);
+	writer_text(&writer, "id", request.session_id);
+	view_variables(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_history(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_HISTORY, &request) ||
+	    !run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	writer_text(&writer, "id", request.session_id);
+	view_history(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+/* ---- use ---------------------------------------------------------------- */
+
+void sessions_execute(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+	struct outcome outcome;
+
+	if (!session_request(exchange, FRAME_SESSION_EXECUTE, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  exchange->config->code_bytes);
+	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
+	request.detach = input_bool(&input, "detach", false);
+	exec_request_limit(&request, FIELD_WALL_MS,
+			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
+	if (input_refused(exchange, &input, 422))
+		return;
+	if (!run_outcome(exchange, &request, &answer, &outcome))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	result_write(&writer, &outcome, request.session_id);
+	answer_finish(exchange, &writer);
+}
+
+/* The calls that change a session and have nothing to tell but that it is done. */
+static void do_and_say(struct exchange *exchange, const struct exec_request *request,
+		       const char *done)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	if (!run_call(exchange, request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	writer_text(&writer, "id", request->session_id);
+	writer_bool(&writer, done, true);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_interrupt(struct exchange *exchange)
+{
+	struct exec_request request;
+
+	if (session_request(exchange, FRAME_SESSION_INTERRUPT, &request))
+		do_and_say(exchange, &request, "interrupted");
+}
+
+void sessions_undo(struct exchange *exchange)
+{
+	struct exec_request request;
+
+	if (session_request(exchange, FRAME_SESSION_UNDO, &request))
+		do_and_say(exchange, &request, "undone");
+}
+
+void sessions_reset(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_RESET, &request) ||
+	    !input_open(exchange, true, &input))
+		return;
+	request.clear_files = input_bool(&input, "files", false);
+	if (!input_refused(exchange, &input, 422))
+		do_and_say(exchange, &request, "reset");
+}
+
+void sessions_delete(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (session_request(exchange, FRAME_SESSION_DELETE, &request) &&
+	    run_call(exchange, &request, FRAME_REPLY, &answer))
+		answer_nothing(exchange);
+}
