@@ -67,6 +67,7 @@ install_without_starting() {
 # ---- building -----------------------------------------------------------------------------
 
 # build FOLDER [configure's options]: build there; all output goes to FOLDER/build.log.
+# VIVARIUM_CONFIGURE holds further options.
 build() {
 	local folder=$1
 	shift
@@ -89,7 +90,7 @@ build_steps() {
 	# pkg-config and the Python it names are the system's, whatever comes first on PATH.
 	if [[ ! -e $folder/Makefile ]]; then
 		(cd "$folder" && env -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR \
-			PKG_CONFIG=/usr/bin/pkg-config "$OLDPWD/configure" -q "$@") || return
+			PKG_CONFIG=/usr/bin/pkg-config "$OLDPWD/configure" -q "$@" ${VIVARIUM_CONFIGURE:-}) || return
 	fi
 	make -C "$folder" -j"$(nproc)"
 }
