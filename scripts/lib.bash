@@ -155,3 +155,7 @@ http_get() {
 	timeout 5 cat <&"$connection" || true
 	exec {connection}>&-
 }
+
+free_port() {
+	/usr/bin/python3 -I -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
