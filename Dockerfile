@@ -1,0 +1,45 @@
+# Dockerfile - three small images from one build; compose.yaml says how they run.
+
+FROM debian:bookworm-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends \
+		autoconf automake gcc libc6-dev make pkg-config \
+		libcap-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev
+WORKDIR /src
+COPY . .
+RUN autoreconf -fi && mkdir build && cd build \
+	&& ../configure -q --prefix=/usr --libexecdir=/usr/libexec \
+	&& make -j"$(nproc)" && make install-strip DESTDIR=/out
+
+# The application: no capabilities, no network, no Python. It belongs to the group of
+# nginx, which is how nginx may connect to its socket.
+FROM debian:bookworm-slim AS fcgi-app
+RUN apt-get update && apt-get install -y --no-install-recommends libfcgi0ldbl libjson-c5 \
+	&& rm -rf /var/lib/apt/lists/* \
+	&& groupadd --gid 990 vivarium \
+	&& useradd --uid 990 --gid 990 --groups www-data --no-create-home --shell /usr/sbin/nologin vivarium \
+	&& install -d -m 750 -o 990 -g 33 /run/vivarium/app \
+	&& install -d -m 750 -o 990 -g 990 /app/user_files
+COPY --from=build /out/usr/bin/fcgi-app /usr/bin/fcgi-app
+USER vivarium
+CMD ["fcgi-app", "--socket", "/run/vivarium/app/fcgi-app.sock", "--socket-group", "www-data", \
+	"--executor", "unix:/run/vivarium/executor/executor.sock"]
+
+# The executor and the Python that programs see. More packages for programs are
+# installed here.
+FROM debian:bookworm-slim AS executor
+RUN apt-get update && apt-get install -y --no-install-recommends \
+		libcap2 libpython3.11 libseccomp2 python3 \
+	&& rm -rf /var/lib/apt/lists/* \
+	&& groupadd --gid 990 vivarium \
+	&& useradd --uid 990 --gid 990 --no-create-home --shell /usr/sbin/nologin vivarium \
+	&& install -d -m 755 /run/vivarium/executor
+COPY --from=build /out/usr/bin/executor /usr/bin/executor
+COPY --from=build /out/usr/libexec/vivarium/zygote /usr/libexec/vivarium/zygote
+CMD ["executor", "--socket", "/run/vivarium/executor/executor.sock", "--peer-user", "vivarium"]
+
+FROM debian:bookworm-slim AS nginx
+RUN apt-get update && apt-get install -y --no-install-recommends nginx \
+	&& rm -rf /var/lib/apt/lists/*
+COPY nginx /usr/lib/vivarium/nginx
+USER www-data
+CMD ["/usr/lib/vivarium/nginx/serve", "/run/vivarium/nginx", "/run/vivarium/app/fcgi-app.sock"]
