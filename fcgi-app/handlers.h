@@ -17,6 +17,12 @@ void playground_root(struct exchange *exchange);
 void playground_health(struct exchange *exchange);
 void playground_execute(struct exchange *exchange);
 
+/* playground_files.c */
+void playground_list(struct exchange *exchange);
+void playground_save(struct exchange *exchange);
+void playground_load(struct exchange *exchange);
+void playground_delete(struct exchange *exchange);
+
 /* native.c */
 void native_execute(struct exchange *exchange);
 

@@ -14,20 +14,21 @@
  * are woken, those that serve finish. Without a socket to listen at and with
  * REQUEST_METHOD in the environment, one request is served as plain CGI. */
 #include <errno.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "executor_client.h"
+#include "files.h"
 #include "gateway_cgi.h"
 #include "gateway_fastcgi.h"
 #include "listener.h"
 #include "log.h"
+#include "owned.h"
 #include "privilege.h"
 #include "version.h"
 
@@ -68,6 +69,18 @@ static void wait_for_stop(void)
 	log_line("event=stopping signal=%d", received);
 }
 
+/* Left by a process that was killed while it saved. */
+static void clean_user_files(const struct config *config)
+{
+	AUTO_FD fd = open(config->user_files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		files_clean(fd);
+	else
+		log_line("event=no_user_files path=%s error=\"%s\"", config->user_files,
+			 strerror(errno));
+}
+
 static int serve_fastcgi(const struct config *config, char error[SETTINGS_ERROR_BYTES])
 {
 	struct workers *workers;
@@ -78,6 +91,7 @@ static int serve_fastcgi(const struct config *config, char error[SETTINGS_ERROR_
 		return die(error);
 	if (privilege_drop(config->user, error))
 		return die(error);
+	clean_user_files(config);
 	workers_prepare_signals();
 	failed = workers_start(config, listen_fd, &workers);
 	if (failed)

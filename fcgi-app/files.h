@@ -1,0 +1,75 @@
+/* files.h - every name that came from a client ends here.
+ *
+ * All paths are relative to a directory descriptor, the root: the volume of the
+ * saved files, or a session's workspace. The program of a session may change
+ * its workspace while we work in it: swap a file for a symbolic link or a FIFO,
+ * rename a directory away. So nothing is checked first and used later: the
+ * kernel resolves beneath the root and follows no link, a file is opened
+ * without waiting, and what was opened is looked at.
+ *
+ * Errors common to all: -ENOENT, -ENOTDIR (a part of the path is missing, or no
+ * directory), -ELOOP (a symbolic link), -EISDIR, -EINVAL (not a regular file),
+ * -EACCES, -ENOSPC, -EDQUOT, -EFBIG (larger than allowed), -ENOMEM. */
+#ifndef VIVARIUM_FILES_H
+#define VIVARIUM_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "buffer.h"
+#include "text.h"
+
+enum { FILES_PATH_BYTES = 4096, FILES_NAME_MAX = 255 };
+
+/* A path that has been checked: relative, no "." or "..", no empty parts. */
+struct files_path {
+	char text[FILES_PATH_BYTES];
+	size_t name_at; /* where its last part starts */
+};
+
+/* Check and tidy a client's path: "a/./b//c" is a/b/c, and "a/../b" is b. 0, or
+ * -EINVAL: empty, absolute, climbs out, holds NUL or is not UTF-8, or ends in a
+ * slash; -ENAMETOOLONG. */
+int files_path_set(struct text path, struct files_path *ret_path);
+
+/* Is this a name for a saved file: 1 to 255 bytes of UTF-8, no separators, no
+ * control characters, no dot in front? */
+bool files_name_valid(struct text name);
+
+/* Read a whole regular file, at most `most` bytes. 0 or -errno. */
+int files_read(int root_fd, const struct files_path *path, size_t most, struct buffer *ret_bytes);
+
+struct files_write {
+	bool make_directories;
+	bool durable; /* on the disk before it is done: for what must outlive us */
+};
+
+/* Put a whole file in place of whatever file had the name: a reader sees the old
+ * one or the new one, and a failure leaves the old one. 0 or -errno. */
+int files_write(int root_fd, const struct files_path *path, const void *bytes, size_t length,
+		struct files_write how);
+
+/* Remove a file (a symbolic link itself, not what it leads to). 0 or -errno. */
+int files_remove(int root_fd, const struct files_path *path, bool durable);
+
+struct files_entry {
+	char *name;
+	uint64_t size;
+	struct timespec modified;
+};
+
+/* The regular files of one directory with names as files_name_valid() has them,
+ * newest first, at most `most`. 0 with *ret_entries (freed with
+ * files_entries_free()) and *ret_count, or -errno. */
+int files_list(int directory_fd, size_t most, struct files_entry **ret_entries, size_t *ret_count);
+void files_entries_free(struct files_entry *entries, size_t count);
+
+/* Does a regular file with this name exist? 1, 0 or -errno. */
+int files_exists(int root_fd, const struct files_path *path);
+
+/* Remove what an earlier process that was killed left half-written in one
+ * directory. Files that are being written now are left alone, by their age. */
+void files_clean(int directory_fd);
+
+#endif
