@@ -1,6 +1,10 @@
 #include "python_compile.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#include "python_source.h"
+#include "python_split.h"
 
 /* PyCF_* flags that a __future__ statement sets and that later code inherits. */
 enum { FUTURE_FLAGS = PyCF_MASK };
@@ -48,19 +52,77 @@ static int refuse_nul(const char *code, size_t length, PyObject *filename)
 	return -1;
 }
 
+/* code[0..length), which need not end in a NUL, after `lines` empty lines. */
+static PyObject *terminate(const char *code, size_t length, size_t lines)
+{
+	PyObject *text = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(lines + length));
+
+	if (text) {
+		memset(PyBytes_AS_STRING(text), '\n', lines);
+		memcpy(PyBytes_AS_STRING(text) + lines, code, length);
+	}
+	return text;
+}
+
+static PyObject *compile_text(PyObject *text, PyObject *filename, int start, int flags)
+{
+	PyCompilerFlags how = { .cf_flags = flags | PyCF_SOURCE_IS_UTF8,
+				.cf_feature_version = PY_MINOR_VERSION };
+
+	return Py_CompileStringObject(PyBytes_AS_STRING(text), filename, start, &how, -1);
+}
+
+static size_t count_lines(const char *code, size_t length)
+{
+	size_t lines = 0;
+
+	for (const char *at = code, *end = code + length; (at = memchr(at, '\n', (size_t)(end - at)));
+	     at++)
+		lines++;
+	return lines;
+}
+
+/* The two parts compiled each for itself. False, without an error, if that does
+ * not work: then the parser has to tell why. */
+static bool compile_parts(const char *code, size_t length, size_t at, PyObject *filename,
+			  int flags, struct program *ret_program)
+{
+	AUTO_PROGRAM program = { NULL, NULL };
+	AUTO_OBJECT *head = terminate(code, at, 0);
+	AUTO_OBJECT *tail = terminate(code + at, length - at, count_lines(code, at));
+
+	if (head && tail)
+		program.last = compile_text(tail, filename, Py_eval_input,
+					    flags | PyCF_IGNORE_COOKIE);
+	if (program.last && at)
+		program.body = compile_text(head, filename, Py_file_input, flags);
+	if (PyErr_Occurred() || !program.last) {
+		PyErr_Clear();
+		return false;
+	}
+	*ret_program = program;
+	program = (struct program){ NULL, NULL };
+	return true;
+}
+
+static int compile_whole(const char *code, size_t length, PyObject *filename, int *flags,
+			 struct program *ret_program)
+{
+	AUTO_OBJECT *text = terminate(code, length, 0);
+	PyObject *body = text ? compile_text(text, filename, Py_file_input, *flags) : NULL;
+
+	if (!body)
+		return -1;
+	*flags |= ((PyCodeObject *)body)->co_flags & FUTURE_FLAGS;
+	*ret_program = (struct program){ body, NULL };
+	return 0;
+}
+
 static PyObject *parse(const char *code, size_t length, PyObject *filename, int flags)
 {
-	if (refuse_nul(code, length, filename) < 0)
-		return NULL;
+	AUTO_OBJECT *text = terminate(code, length, 0);
 
-	AUTO_OBJECT *terminated = PyBytes_FromStringAndSize(code, (Py_ssize_t)length);
-	if (!terminated)
-		return NULL;
-
-	PyCompilerFlags how = { .cf_flags = flags | PyCF_ONLY_AST | PyCF_SOURCE_IS_UTF8,
-				.cf_feature_version = PY_MINOR_VERSION };
-	return Py_CompileStringObject(PyBytes_AS_STRING(terminated), filename, Py_file_input, &how,
-				      -1);
+	return text ? compile_text(text, filename, Py_file_input, flags | PyCF_ONLY_AST) : NULL;
 }
 
 /* Take the last statement off `body` if it is an expression. 0 with *ret_tree
@@ -94,8 +156,9 @@ static PyObject *compile_tree(PyObject *tree, PyObject *filename, PyObject *mode
 		      : NULL;
 }
 
-int python_compile_program(const char *code, size_t length, PyObject *filename, int *flags,
-			   struct program *ret_program)
+/* The way that always works: through the tree of the whole source. */
+static int compile_trees(const char *code, size_t length, PyObject *filename, int *flags,
+			 struct program *ret_program)
 {
 	AUTO_PROGRAM program = { NULL, NULL };
 	AUTO_OBJECT *last = NULL;
@@ -118,6 +181,36 @@ int python_compile_program(const char *code, size_t length, PyObject *filename, 
 	*ret_program = program;
 	program = (struct program){ NULL, NULL };
 	return 0;
+}
+
+/* What one part of a source says about how the other is to be read. */
+static bool is_divisible(const char *code, size_t length)
+{
+	static const char mark[] = "\xef\xbb\xbf", future[] = "__future__";
+
+	return !python_source_has_cookie(code, length) &&
+	       !(length >= strlen(mark) && memcmp(code, mark, strlen(mark)) == 0) &&
+	       !memmem(code, length, future, strlen(future));
+}
+
+int python_compile_program(const char *code, size_t length, PyObject *filename, int *flags,
+			   struct program *ret_program)
+{
+	size_t at;
+
+	if (refuse_nul(code, length, filename) < 0)
+		return -1;
+	switch (is_divisible(code, length) ? python_split_last(code, length, &at) : SPLIT_UNSURE) {
+	case SPLIT_STATEMENT:
+		return compile_whole(code, length, filename, flags, ret_program);
+	case SPLIT_EXPRESSION:
+		if (compile_parts(code, length, at, filename, *flags, ret_program))
+			return 0;
+		break;
+	case SPLIT_UNSURE:
+		break;
+	}
+	return compile_trees(code, length, filename, flags, ret_program);
 }
 
 void python_compile_release(struct program *program)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "python_ending.h"
 #include "python_finish.h"
 #include "python_fork.h"
 #include "python_main.h"
@@ -18,20 +19,6 @@ int python_finish_prepare(void)
 
 	run_exit_functions = module ? PyObject_GetAttrString(module, "_run_exitfuncs") : NULL;
 	return run_exit_functions ? 0 : -1;
-}
-
-/* Wait for the threads that are no daemons. */
-static void join_threads(void)
-{
-	PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
-
-	if (!threading)
-		return;
-
-	AUTO_OBJECT *held = Py_NewRef(threading);
-	AUTO_OBJECT *done = PyObject_CallMethod(held, "_shutdown", NULL);
-	if (!done)
-		PyErr_WriteUnraisable(held);
 }
 
 static void run_handlers(void)
@@ -72,8 +59,9 @@ int python_finish(int exit_code)
 {
 	bool flushed;
 
-	join_threads();
+	python_ending_join_threads();
 	run_handlers();
+	python_ending_close_logs();
 	flushed = python_stdio_flush();
 	drop_holders();
 	if (python_main_drop())

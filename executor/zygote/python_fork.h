@@ -11,7 +11,4 @@ void python_fork_settle(void);
  * exit. The child must not answer in its parent's name. */
 void python_fork_end_stranger(int exit_code);
 
-/* Zygote. 0, or -1 with an error. */
-int python_fork_prepare(void);
-
 #endif

@@ -13,7 +13,7 @@ static inline void python_object_release(PyObject **object)
 /* A local that owns a reference; NULL is fine. */
 #define AUTO_OBJECT __attribute__((cleanup(python_object_release))) PyObject
 
-#if PY_VERSION_HEX < 0x030a0000
+#if PY_VERSION_HEX < 0x030a0000 /* Py_NewRef() and Py_XNewRef() came with 3.10 */
 static inline PyObject *python_object_own(PyObject *object)
 {
 	Py_XINCREF(object);

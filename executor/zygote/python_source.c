@@ -1,6 +1,5 @@
 #include "python_source.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,8 +51,7 @@ static void note(PyObject *filename, size_t length)
 	count++;
 }
 
-/* Does one of the first two lines look like a coding cookie (PEP 263)? */
-static bool has_cookie(const char *code, size_t length)
+bool python_source_has_cookie(const char *code, size_t length)
 {
 	const char *end = code + length;
 
@@ -121,7 +119,8 @@ static PyObject *split_lines(const char *code, size_t length)
 static PyObject *make_entry(PyObject *filename, const char *code, size_t length)
 {
 	static const char mark[] = "\xef\xbb\xbf";
-	AUTO_OBJECT *recoded = has_cookie(code, length) ? recode(code, length) : NULL;
+	AUTO_OBJECT *recoded =
+		python_source_has_cookie(code, length) ? recode(code, length) : NULL;
 
 	PyErr_Clear(); /* an unknown codec: the compiler will say so */
 	if (recoded) {

@@ -5,10 +5,15 @@
 #ifndef VIVARIUM_PYTHON_SOURCE_H
 #define VIVARIUM_PYTHON_SOURCE_H
 
+#include <stdbool.h>
+
 #include "python_object.h"
 
 /* A dict like linecache.cache that is to know the sources. Zygote. */
 int python_source_add_cache(PyObject *cache);
+
+/* Does one of the first two lines look like a coding cookie (PEP 263)? */
+bool python_source_has_cookie(const char *code, size_t length);
 
 /* Give the lines of `code` to the caches under `filename`. The oldest sources
  * are forgotten beyond SOURCES_MAX or SOURCES_BYTES_MAX. Never fails: without

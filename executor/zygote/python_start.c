@@ -8,14 +8,16 @@
 
 #include "owned.h"
 #include "python_arena.h"
+#include "python_atfork.h"
 #include "python_audit.h"
 #include "python_compile.h"
+#include "python_ending.h"
 #include "python_finish.h"
-#include "python_fork.h"
 #include "python_hooks.h"
 #include "python_main.h"
 #include "python_object.h"
 #include "python_outcome.h"
+#include "python_random.h"
 #include "python_restrict.h"
 #include "python_signals.h"
 #include "python_stdio.h"
@@ -143,7 +145,9 @@ static const struct {
 	{ "signals", python_signals_prepare },
 	{ "variables", python_variables_prepare },
 	{ "the end", python_finish_prepare },
-	{ "forks", python_fork_prepare },
+	{ "exit functions", python_ending_prepare },
+	{ "random numbers", python_random_prepare },
+	{ "os.register_at_fork", python_atfork_stop },
 	{ "the audit hook", python_audit_install },
 };
 
@@ -191,6 +195,10 @@ int python_start(const char *preloads)
 {
 	int error = start_interpreter();
 
+	if (!error && python_atfork_record() < 0) {
+		say_error("cannot prepare", "os.register_at_fork");
+		error = -ENOEXEC;
+	}
 	if (!error)
 		error = preload(preloads);
 	if (!error)

@@ -1,0 +1,18 @@
+/* python_random.h - random numbers, names and places that differ between forks. */
+#ifndef VIVARIUM_PYTHON_RANDOM_H
+#define VIVARIUM_PYTHON_RANDOM_H
+
+/* Zygote, after the preloads. 0, or -1 with an error. */
+int python_random_prepare(void);
+
+/* Interpreter, after the fork: seed `random` and numpy's global generator anew,
+ * where they are loaded, and forget tempfile's. No error is set. */
+void python_random_renew(void);
+
+/* Around a fork that copies a running program, whose after-fork hooks seed
+ * `random`: keep its state and put it back. No error is set. */
+void python_random_keep(void);
+void python_random_give_back(void);
+void python_random_let_go(void);
+
+#endif
