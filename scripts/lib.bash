@@ -58,9 +58,8 @@ install_without_starting() {
 	fi
 	apt-get install -y -qq --no-install-recommends "$@" >/dev/null || status=$?
 	[[ $ours == no ]] || rm -f "$policy"
-	if command -v systemctl >/dev/null; then
-		systemctl disable nginx.service >/dev/null 2>&1 || true
-	fi
+	deb-systemd-helper disable nginx.service >/dev/null 2>&1 || true
+	update-rc.d nginx disable >/dev/null 2>&1 || true
 	return "$status"
 }
 
