@@ -104,7 +104,7 @@ void answer_field_problems(struct exchange *exchange, int status, const struct f
 	struct json_writer writer = open_problem(exchange, status);
 	char detail[256];
 
-	snprintf(detail, sizeof detail, "%.80s %.160s", errors[0].field, errors[0].message);
+	snprintf(detail, sizeof detail, "%.80s: %.160s", errors[0].field, errors[0].message);
 	writer_string(&writer, "detail", detail);
 	writer_open_array(&writer, "errors");
 	for (size_t i = 0; i < count; i++) {

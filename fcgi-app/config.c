@@ -115,7 +115,7 @@ static int walk_options(const struct settings *settings, const struct option *op
 			failed = -EINVAL;
 		else if (set_values)
 			failed = settings_set(settings, settings->table[option - OPTION_FIRST].name,
-					      optarg, argv[optind - 1], error);
+					      optarg, "command line", error);
 		if (option < OPTION_FIRST && failed)
 			snprintf(error, SETTINGS_ERROR_BYTES,
 				 "unknown option, or one without its value: \"%.100s\" (try --help)",

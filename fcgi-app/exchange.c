@@ -40,15 +40,25 @@ static void choose_id(struct exchange *exchange)
 		strcpy(exchange->id, "none");
 }
 
+/* The request line's own words where the gateway has them; plain CGI has a
+ * decoded path instead. */
+static const char *raw_path(const struct exchange *exchange, bool *ret_encoded)
+{
+	const char *path = exchange_variable(exchange, "REQUEST_URI");
+
+	*ret_encoded = *path != '\0';
+	if (!*path)
+		path = exchange_variable(exchange, "PATH_INFO");
+	return *path ? path : exchange_variable(exchange, "SCRIPT_NAME");
+}
+
 static int read_target(struct exchange *exchange)
 {
-	const char *uri = exchange_variable(exchange, "REQUEST_URI");
-	const char *path = exchange_variable(exchange, "PATH_INFO");
+	bool encoded;
+	const char *path = raw_path(exchange, &encoded);
 
-	if (*uri)
-		return target_parse(uri, &exchange->target);
-	if (!*path)
-		path = exchange_variable(exchange, "SCRIPT_NAME");
+	if (encoded)
+		return target_parse(path, &exchange->target);
 	return target_parse_decoded(path, exchange_variable(exchange, "QUERY_STRING"),
 				    &exchange->target);
 }
@@ -273,7 +283,8 @@ static double elapsed_ms(const struct timespec *start)
 
 static void log_request(const struct exchange *exchange, const struct timespec *start)
 {
-	const char *uri = exchange_variable(exchange, "REQUEST_URI");
+	bool encoded;
+	const char *uri = raw_path(exchange, &encoded);
 	char method[16], path[200], client[64];
 
 	/* The query stays out of the log: it may hold a whole program. */

@@ -79,6 +79,7 @@ static void write_session(struct json_writer *writer, struct list list)
 	writer_unsigned(writer, "undo_levels", number_in(list, FIELD_UNDO_LEVELS));
 	writer_open_object(writer, "usage");
 	writer_decimal(writer, "cpu_ms", number_in(list, FIELD_CPU_US), 3);
+	writer_unsigned(writer, "memory_bytes", number_in(list, FIELD_SIZE_BYTES));
 	writer_unsigned(writer, "memory_peak_bytes", number_in(list, FIELD_MEMORY_PEAK_BYTES));
 	writer_close_object(writer);
 	write_limits(writer, list);
@@ -92,6 +93,14 @@ void view_session(struct json_writer *writer, const struct executor_answer *answ
 	if (fields_find(list.data, list.length, FIELD_SESSION, &session) == 1)
 		list = inside(&session);
 	write_session(writer, list);
+}
+
+void view_undo_levels(struct json_writer *writer, const struct executor_answer *answer)
+{
+	struct field_view levels;
+
+	if (fields_find(answer->payload.data, answer->payload.length, FIELD_UNDO_LEVELS, &levels) == 1)
+		writer_unsigned(writer, "undo_levels", field_number(&levels));
 }
 
 /* An array of objects, one for each field with this tag. */
@@ -138,19 +147,13 @@ void view_variables(struct json_writer *writer, const struct executor_answer *an
 
 static void write_cell(struct json_writer *writer, struct list list)
 {
-	struct list report = { NULL, 0 };
-	struct field_view view;
-
-	if (fields_find(list.data, list.length, FIELD_REPORT, &view) == 1)
-		report = inside(&view);
 	writer_unsigned(writer, "execution", number_in(list, FIELD_EXECUTION));
 	write_time(writer, "started", number_in(list, FIELD_CREATED_MS));
 	writer_text(writer, "code", text_in(list, FIELD_CODE));
 	writer_string(writer, "status", protocol_status_name(number_in(list, FIELD_STATUS)));
 	writer_string(writer, "reason", protocol_reason_name(number_in(list, FIELD_REASON)));
 	writer_string(writer, "state", protocol_state_name(number_in(list, FIELD_STATE)));
-	writer_number(writer, "return_code", (int64_t)number_in(list, FIELD_RETURN_CODE));
-	writer_text(writer, "result", text_in(report, FIELD_RESULT));
+	writer_text(writer, "result", text_in(list, FIELD_RESULT));
 	writer_decimal(writer, "execution_time", number_in(list, FIELD_WALL_US), 6);
 }
 

@@ -10,6 +10,9 @@
 /* The one session that a reply is about. */
 void view_session(struct json_writer *writer, const struct executor_answer *answer);
 
+/* "undo_levels", if the reply says. */
+void view_undo_levels(struct json_writer *writer, const struct executor_answer *answer);
+
 /* "sessions": all of a reply. */
 void view_sessions(struct json_writer *writer, const struct executor_answer *answer);
 

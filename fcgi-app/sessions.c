@@ -191,7 +191,7 @@ void sessions_execute(struct exchange *exchange)
 	answer_finish(exchange, &writer);
 }
 
-/* The calls that change a session and have nothing to tell but that it is done. */
+/* The calls that change a session and have little to tell but that it is done. */
 static void do_and_say(struct exchange *exchange, const struct exec_request *request,
 		       const char *done)
 {
@@ -203,6 +203,7 @@ static void do_and_say(struct exchange *exchange, const struct exec_request *req
 	struct json_writer writer = answer_open(exchange, 200);
 	writer_text(&writer, "id", request->session_id);
 	writer_bool(&writer, done, true);
+	view_undo_levels(&writer, &answer);
 	answer_finish(exchange, &writer);
 }
 
