@@ -13,7 +13,7 @@
 #include "executor_client.h"
 #include "log.h"
 
-enum { WAKE_EVERY_MS = 20, PAUSE_MS = 50 };
+enum { WAKE_EVERY_MS = 20, PAUSE_MS = 50, DRAIN_BYTES = 1 << 20 };
 
 enum worker_state { WORKER_WAITING, WORKER_BUSY, WORKER_ENDED };
 
@@ -56,11 +56,29 @@ static int fastcgi_write(void *context, const void *bytes, size_t length)
 	return 0;
 }
 
-/* What is left of the body would be read as the next request's. */
 static void fastcgi_abandon(void *context)
 {
 	FCGX_Request *request = context;
 
+	request->keepConnection = 0;
+}
+
+/* Read the body's end record, and what a refusal left unread. libfcgi forgets
+ * what it has buffered when a request is finished, so on a kept connection the
+ * next request would start in the middle of a record: seen as a 502 in one of
+ * thirty requests with a body of 20 kB that nobody had read. */
+static void drain(FCGX_Request *request)
+{
+	char bytes[4096];
+	size_t left = DRAIN_BYTES;
+
+	while (request->keepConnection && left) {
+		int got = FCGX_GetStr(bytes, sizeof bytes, request->in);
+
+		if (got < (int)sizeof bytes)
+			return;
+		left -= left < sizeof bytes ? left : sizeof bytes;
+	}
 	request->keepConnection = 0;
 }
 
@@ -81,6 +99,7 @@ static void serve(struct worker *worker, FCGX_Request *request)
 	};
 
 	exchange_serve(worker->pool->config, &gateway, worker->executor);
+	drain(request);
 	FCGX_Finish_r(request);
 }
 
