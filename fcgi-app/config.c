@@ -4,10 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "owned.h"
 
 enum { SETTINGS_MAX = 32, OPTION_NAME_BYTES = 40, OPTION_FIRST = 256 };
 
@@ -38,7 +35,8 @@ static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
 		  "origins that browsers may call from, separated by commas or spaces" },
 		{ "allowed_hosts", SETTING_TEXT, &c->allowed_hosts, "localhost", 0, 0,
 		  "ALLOWED_HOSTS",
-		  "host names we answer to besides IP addresses; .example.org takes subdomains, * all" },
+		  "host names we answer to besides IP addresses; .example.org takes subdomains, * "
+		  "all" },
 		{ "playground_restricted", SETTING_BOOL, &c->playground_restricted, "on", 0, 0,
 		  "PLAYGROUND_RESTRICTED", "restricted operations in /api/execute" },
 		{ "threads", SETTING_NUMBER, &c->threads, "128", 1, 400, NULL,
@@ -57,8 +55,8 @@ static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
 		  "longest wait for running requests after SIGTERM" },
 		{ "api_key", SETTING_TEXT, &c->api_key, "", 0, 0, "API_KEY",
 		  "key that lets its bearer list all sessions; without one, only loopback may" },
-		{ "saved_file_bytes", SETTING_NUMBER, &c->saved_file_bytes, "1048576", 1, 8388608, NULL,
-		  "largest saved file" },
+		{ "saved_file_bytes", SETTING_NUMBER, &c->saved_file_bytes, "1048576", 1, 8388608,
+		  NULL, "largest saved file" },
 		{ "saved_files", SETTING_NUMBER, &c->saved_files, "1000", 1, 1000000, NULL,
 		  "most saved files" },
 	};
@@ -117,13 +115,14 @@ static int walk_options(const struct settings *settings, const struct option *op
 			failed = settings_set(settings, settings->table[option - OPTION_FIRST].name,
 					      optarg, "command line", error);
 		if (option < OPTION_FIRST && failed)
-			snprintf(error, SETTINGS_ERROR_BYTES,
-				 "unknown option, or one without its value: \"%.100s\" (try --help)",
-				 argv[optind - 1]);
+			snprintf(
+				error, SETTINGS_ERROR_BYTES,
+				"unknown option, or one without its value: \"%.100s\" (try --help)",
+				argv[optind - 1]);
 	}
 	if (!failed && optind < argc) {
-		snprintf(error, SETTINGS_ERROR_BYTES, "unexpected argument: \"%.100s\" (try --help)",
-			 argv[optind]);
+		snprintf(error, SETTINGS_ERROR_BYTES,
+			 "unexpected argument: \"%.100s\" (try --help)", argv[optind]);
 		failed = -EINVAL;
 	}
 	return failed;

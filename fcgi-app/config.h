@@ -8,13 +8,13 @@
 #include "settings.h"
 
 struct config {
-	char *socket;            /* path to listen at; empty: one request as plain CGI */
-	char *socket_mode;       /* octal */
-	char *socket_group;      /* group of the socket file; empty: our own */
-	char *user;              /* whom to become when started as root */
-	char *executor;          /* unix:/path or /path */
-	char *user_files;        /* directory of the saved files */
-	char *environment;       /* "development" opens CORS to every origin */
+	char *socket;       /* path to listen at; empty: one request as plain CGI */
+	char *socket_mode;  /* octal */
+	char *socket_group; /* group of the socket file; empty: our own */
+	char *user;         /* whom to become when started as root */
+	char *executor;     /* unix:/path or /path */
+	char *user_files;   /* directory of the saved files */
+	char *environment;  /* "development" opens CORS to every origin */
 	char *cors_origins;
 	char *allowed_hosts;
 	bool playground_restricted;
@@ -23,9 +23,9 @@ struct config {
 	uint64_t body_bytes;
 	uint64_t code_bytes;
 	uint64_t stdin_bytes;
-	uint64_t answer_ms;      /* longest wait for the executor's answer */
-	uint64_t stop_ms;        /* longest wait for running requests at the end */
-	char *api_key;           /* opens the list of sessions; empty: to loopback only */
+	uint64_t answer_ms; /* longest wait for the executor's answer */
+	uint64_t stop_ms;   /* longest wait for running requests at the end */
+	char *api_key;      /* opens the list of sessions; empty: to loopback only */
 	uint64_t saved_file_bytes;
 	uint64_t saved_files;
 };

@@ -216,7 +216,8 @@ static bool may_be_served(struct exchange *exchange)
 		return false;
 	}
 	if (is_foreign_page(exchange)) {
-		answer_problem(exchange, 403, "pages of this origin may not call (see CORS_ORIGINS)");
+		answer_problem(exchange, 403,
+			       "pages of this origin may not call (see CORS_ORIGINS)");
 		return false;
 	}
 	return true;

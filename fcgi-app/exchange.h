@@ -23,18 +23,18 @@ struct exchange {
 	struct executor_client *executor; /* this thread's own */
 
 	/* the request */
-	char id[ID_LENGTH_MAX + 1];       /* goes into the answer, the log and the executor */
+	char id[ID_LENGTH_MAX + 1]; /* goes into the answer, the log and the executor */
 	enum method method;
-	const char *client;               /* address; "" if unknown */
+	const char *client; /* address; "" if unknown */
 	struct target target;
-	const struct route *route;        /* NULL until one has matched */
+	const struct route *route;                    /* NULL until one has matched */
 	struct text parameters[ROUTE_PARAMETERS_MAX]; /* decoded, NUL-terminated */
 	struct buffer body;
 
 	/* the answer */
 	int status;
-	const char *content_type;         /* NULL: no body */
-	struct buffer headers;            /* further lines, each ended by CR LF */
+	const char *content_type; /* NULL: no body */
+	struct buffer headers;    /* further lines, each ended by CR LF */
 	struct buffer reply;
 };
 

@@ -17,9 +17,9 @@
 
 enum {
 	RECEIVE_BYTES = 64 << 10,
-	KEPT_BYTES = 256 << 10,   /* a buffer that grew larger is given back */
-	SEND_SECONDS = 5,         /* a request is taken at once, or something is wrong */
-	OUTPUT_MAX = 32 << 20,    /* far above any profile's limit: a bound on trust */
+	KEPT_BYTES = 256 << 10, /* a buffer that grew larger is given back */
+	SEND_SECONDS = 5,       /* a request is taken at once, or something is wrong */
+	OUTPUT_MAX = 32 << 20,  /* far above any profile's limit: a bound on trust */
 };
 
 struct executor_client {
@@ -143,11 +143,12 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	if (failed)
 		return failed == -EMSGSIZE ? -E2BIG : failed;
 
-	frame_encode_header(&(struct frame_header){ .length = (uint32_t)(out->length - sizeof space),
-						    .version = PROTOCOL_VERSION,
-						    .type = (uint8_t)request->call,
-						    .number = ++client->number },
-			    out->data);
+	frame_encode_header(
+		&(struct frame_header){ .length = (uint32_t)(out->length - sizeof space),
+					.version = PROTOCOL_VERSION,
+					.type = (uint8_t)request->call,
+					.number = ++client->number },
+		out->data);
 	return 0;
 }
 

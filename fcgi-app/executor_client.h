@@ -24,7 +24,7 @@ struct exec_request {
 	const char *profile;
 	struct text session_id;
 	struct text code;
-	struct text input;       /* standard input; end of file follows in any case */
+	struct text input; /* standard input; end of file follows in any case */
 	bool create, restricted, detach, clear_files;
 	uint64_t limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
 };
@@ -39,10 +39,13 @@ static inline void exec_request_limit(struct exec_request *request, enum field l
 struct executor_answer {
 	enum frame_type type; /* FRAME_OUTCOME, FRAME_REPLY or FRAME_REFUSAL */
 	struct buffer payload, out, err;
-	int fd;               /* the descriptor that came along, or -1 */
+	int fd; /* the descriptor that came along, or -1 */
 };
 
-#define EXECUTOR_ANSWER_INIT { .fd = -1 }
+#define EXECUTOR_ANSWER_INIT                                                                       \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 void executor_answer_free(struct executor_answer *answer);
 
@@ -50,7 +53,7 @@ void executor_answer_free(struct executor_answer *answer);
 
 /* What to look at while waiting. */
 struct executor_wait {
-	int hangup_fd;   /* -1, or the client's connection: its hang-up cancels */
+	int hangup_fd; /* -1, or the client's connection: its hang-up cancels */
 	uint64_t most_ms;
 };
 

@@ -192,8 +192,8 @@ static int sync_directory(int fd, bool durable)
 int files_write(int root_fd, const struct files_path *path, const void *bytes, size_t length,
 		struct files_write how)
 {
-	AUTO_FD parent_fd = how.make_directories ? make_parent(root_fd, path) :
-						   open_parent(root_fd, path);
+	AUTO_FD parent_fd =
+		how.make_directories ? make_parent(root_fd, path) : open_parent(root_fd, path);
 	char temporary[TEMPORARY_BYTES];
 	int failed;
 

@@ -135,7 +135,8 @@ static void wake(int signal_number)
 
 void workers_prepare_signals(void)
 {
-	struct sigaction action = { .sa_handler = wake }; /* no SA_RESTART: accept and read give up */
+	struct sigaction action = { .sa_handler =
+					    wake }; /* no SA_RESTART: accept and read give up */
 	sigset_t waited;
 
 	sigaction(SIGUSR1, &action, NULL);

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/random.h>
 
 static bool is_alphanumeric(char c)

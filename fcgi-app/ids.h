@@ -12,8 +12,9 @@ enum {
 };
 
 /* What the error says when id_valid() says no. */
-#define ID_EXPECTED \
-	"must be 1 to 128 letters, digits, dots, dashes and underscores, and start with a letter or digit"
+#define ID_EXPECTED                                                                                \
+	"must be 1 to 128 letters, digits, dots, dashes and underscores, and start with a letter " \
+	"or digit"
 
 /* A session id as clients may choose it: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. */
 bool id_valid(struct text id);

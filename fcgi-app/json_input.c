@@ -115,8 +115,8 @@ static void wrong_type(struct input *input, const char *field, const char *expec
 		       struct json_object *got)
 {
 	static const char *const names[] = {
-		[json_type_null] = "null",     [json_type_boolean] = "a boolean",
-		[json_type_double] = "a number", [json_type_int] = "a number",
+		[json_type_null] = "null",        [json_type_boolean] = "a boolean",
+		[json_type_double] = "a number",  [json_type_int] = "a number",
 		[json_type_object] = "an object", [json_type_array] = "an array",
 		[json_type_string] = "a string",
 	};
@@ -226,8 +226,8 @@ uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least
 	}
 	seconds = json_object_get_double(value);
 	if (!isfinite(seconds) || seconds < least_s || seconds > most_s) {
-		snprintf(message, sizeof message, "must be a number of seconds from %u to %u", least_s,
-			 most_s);
+		snprintf(message, sizeof message, "must be a number of seconds from %u to %u",
+			 least_s, most_s);
 		input_wrong(input, field, message);
 		return 0;
 	}

@@ -43,7 +43,8 @@ uint64_t input_whole(struct input *input, const char *field, uint64_t least, uin
 bool input_bool(struct input *input, const char *field, bool fallback);
 
 /* Seconds, with decimals if there are any, as milliseconds. */
-uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least_s, unsigned most_s);
+uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least_s,
+			  unsigned most_s);
 
 /* The object under a field, NULL if absent or wrong (then noted). */
 struct json_object *input_object(struct input *input, const char *field);

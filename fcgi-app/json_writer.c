@@ -132,7 +132,8 @@ void writer_base64(struct json_writer *writer, const char *key, struct text byte
 
 	put_key(writer, key);
 	put(writer, "\"", 1);
-	for (size_t left = bytes.length; left; at += left < 3 ? left : 3, left -= left < 3 ? left : 3) {
+	for (size_t left = bytes.length; left;
+	     at += left < 3 ? left : 3, left -= left < 3 ? left : 3) {
 		uint32_t three = (uint32_t)at[0] << 16 | (left > 1 ? (uint32_t)at[1] << 8 : 0) |
 				 (left > 2 ? at[2] : 0);
 		char four[4] = { digits[three >> 18], digits[three >> 12 & 63],

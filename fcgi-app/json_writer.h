@@ -17,7 +17,7 @@
 
 struct json_writer {
 	struct buffer *out;
-	int error;       /* 0 or the first -errno */
+	int error; /* 0 or the first -errno */
 	bool need_comma;
 };
 

@@ -45,7 +45,8 @@ static int remove_stale(const struct sockaddr_un *address, char error[SETTINGS_E
 	if (!S_ISSOCK(found.st_mode))
 		return refuse(-EEXIST, address->sun_path, "exists and is no socket", error);
 	if (is_alive(address))
-		return refuse(-EADDRINUSE, address->sun_path, "another process listens there", error);
+		return refuse(-EADDRINUSE, address->sun_path, "another process listens there",
+			      error);
 	if (unlink(address->sun_path))
 		return fail(address->sun_path, "cannot be removed", error);
 	return 0;
@@ -89,9 +90,9 @@ int listener_open(const char *path, const char *mode, const char *group,
 	/* Nobody may connect before the mode is set: umask 0777 until then. */
 	mode_t before = umask(0777);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	failed = fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) ?
-			 fail(path, "cannot be made", error) :
-			 0;
+	failed = fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address)
+			 ? fail(path, "cannot be made", error)
+			 : 0;
 	umask(before);
 	if (failed)
 		return failed;

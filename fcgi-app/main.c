@@ -46,7 +46,8 @@ static int check_config(const struct config *config, char error[SETTINGS_ERROR_B
 
 	if (failed) {
 		snprintf(error, SETTINGS_ERROR_BYTES,
-			 "executor must be unix:/path of a socket, not \"%.100s\"", config->executor);
+			 "executor must be unix:/path of a socket, not \"%.100s\"",
+			 config->executor);
 		return failed;
 	}
 	executor_client_free(client);

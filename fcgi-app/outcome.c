@@ -182,7 +182,8 @@ const char *outcome_sentence(const struct outcome *outcome, char out[OUTCOME_SEN
 			 limit ? ": the program may store " : "", limit ? amount : "");
 		break;
 	case REASON_CRASH:
-		snprintf(out, OUTCOME_SENTENCE_BYTES, "The interpreter crashed%s%s (signal %" PRIu64 ")",
+		snprintf(out, OUTCOME_SENTENCE_BYTES,
+			 "The interpreter crashed%s%s (signal %" PRIu64 ")",
 			 outcome->signal ? ": " : "",
 			 outcome->signal ? strsignal((int)outcome->signal) : "", outcome->signal);
 		break;
@@ -190,7 +191,8 @@ const char *outcome_sentence(const struct outcome *outcome, char out[OUTCOME_SEN
 		snprintf(out, OUTCOME_SENTENCE_BYTES, "Execution was interrupted");
 		break;
 	case REASON_INTERNAL:
-		snprintf(out, OUTCOME_SENTENCE_BYTES, "The sandbox failed; the program was not at fault");
+		snprintf(out, OUTCOME_SENTENCE_BYTES,
+			 "The sandbox failed; the program was not at fault");
 		break;
 	case REASON_NONE:
 	case REASON_EXCEPTION:

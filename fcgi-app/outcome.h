@@ -26,13 +26,13 @@ struct outcome {
 	enum reason reason;
 	enum state state;
 	int64_t return_code;
-	uint64_t signal;         /* 0: none */
+	uint64_t signal; /* 0: none */
 	uint64_t wall_us, cpu_us, memory_peak_bytes;
-	uint64_t limit;          /* that was met, in its unit; 0: not said */
-	uint64_t execution;      /* number of the cell; 0: not in a session */
+	uint64_t limit;     /* that was met, in its unit; 0: not said */
+	uint64_t execution; /* number of the cell; 0: not in a session */
 	bool stdout_truncated, stderr_truncated;
 	struct text note;
-	struct text out, err;    /* raw bytes, never cut inside a character by us */
+	struct text out, err; /* raw bytes, never cut inside a character by us */
 	struct report report;
 };
 

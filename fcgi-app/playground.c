@@ -1,6 +1,5 @@
 /* playground.c - dialect A: one-shot runs for a browser playground. */
 #include <stdio.h>
-#include <string.h>
 
 #include "answer.h"
 #include "handlers.h"

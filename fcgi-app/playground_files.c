@@ -16,8 +16,9 @@
 #include "log.h"
 #include "owned.h"
 
-#define NAME_EXPECTED \
-	"must be a file name of 1 to 255 bytes without slashes, control characters or a dot in front"
+#define NAME_EXPECTED                                                                              \
+	"must be a file name of 1 to 255 bytes without slashes, control characters or a dot in "   \
+	"front"
 
 /* What a failure of the files module is to a client. */
 static void answer_file_error(struct exchange *exchange, int failed)

@@ -49,7 +49,8 @@ static int become(const char *user, char error[SETTINGS_ERROR_BYTES])
 	const struct passwd *entry = getpwnam(user);
 
 	if (!entry || entry->pw_uid == 0) {
-		snprintf(error, SETTINGS_ERROR_BYTES, "user must be an account that exists and is not root, not \"%.60s\"",
+		snprintf(error, SETTINGS_ERROR_BYTES,
+			 "user must be an account that exists and is not root, not \"%.60s\"",
 			 user);
 		return -EINVAL;
 	}

@@ -25,7 +25,8 @@ static void write_error(struct json_writer *writer, const struct outcome *outcom
 	} else if (outcome->err.length) {
 		writer_text(writer, "error", outcome->err);
 	} else {
-		snprintf(text, sizeof text, "Exited with code %lld", (long long)outcome->return_code);
+		snprintf(text, sizeof text, "Exited with code %lld",
+			 (long long)outcome->return_code);
 		writer_string(writer, "error", text);
 	}
 }

@@ -113,8 +113,7 @@ static void write_usage(struct json_writer *writer, const struct outcome *outcom
 	writer_close_object(writer);
 }
 
-void result_write(struct json_writer *writer, const struct outcome *outcome,
-		  struct text session_id)
+void result_write(struct json_writer *writer, const struct outcome *outcome, struct text session_id)
 {
 	writer_string(writer, "status", protocol_status_name(outcome->status));
 	writer_string(writer, "reason", protocol_reason_name(outcome->reason));

@@ -3,9 +3,9 @@
 #include <string.h>
 
 static const char *const dialect_names[DIALECT_COUNT] = {
-	[DIALECT_SERVICE] = "service",     [DIALECT_PLAYGROUND] = "playground",
-	[DIALECT_REPL] = "repl",           [DIALECT_WORKSPACE] = "workspace",
-	[DIALECT_STRICT] = "strict",       [DIALECT_NATIVE] = "native",
+	[DIALECT_SERVICE] = "service", [DIALECT_PLAYGROUND] = "playground",
+	[DIALECT_REPL] = "repl",       [DIALECT_WORKSPACE] = "workspace",
+	[DIALECT_STRICT] = "strict",   [DIALECT_NATIVE] = "native",
 };
 
 const char *dialect_name(enum dialect dialect)

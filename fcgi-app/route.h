@@ -31,8 +31,8 @@ const char *dialect_name(enum dialect dialect);
 /* The route for the exchange's method (a GET route serves HEAD) and target,
  * with the exchange's parameters set; NULL if there is none. *ret_allowed then
  * has a bit (1 << method) for every method that the path does have. */
-const struct route *route_find(const struct route *table, size_t count,
-			       struct exchange *exchange, unsigned *ret_allowed);
+const struct route *route_find(const struct route *table, size_t count, struct exchange *exchange,
+			       unsigned *ret_allowed);
 
 /* The application's own table. */
 extern const struct route routes[];

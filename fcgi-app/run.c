@@ -39,8 +39,8 @@ struct exec_request run_request(const struct exchange *exchange, enum frame_type
 
 enum refusal run_refusal(const struct executor_answer *answer)
 {
-	uint64_t refusal = fields_number(answer->payload.data, answer->payload.length, FIELD_REFUSAL,
-					 REFUSAL_COUNT);
+	uint64_t refusal = fields_number(answer->payload.data, answer->payload.length,
+					 FIELD_REFUSAL, REFUSAL_COUNT);
 
 	return refusal < REFUSAL_COUNT ? (enum refusal)refusal : REFUSAL_COUNT;
 }
@@ -99,10 +99,10 @@ static void answer_failure(struct exchange *exchange, int failed)
 	}
 	answer_header_number(exchange, "Retry-After", 1);
 	answer_problem(exchange, 503,
-		       failed == -ETIMEDOUT ? "the executor gave no answer in time" :
-		       failed == -EBADMSG || failed == -EPROTO || failed == -EMSGSIZE ?
-					      "the executor's answer was not understood" :
-					      "the executor is away");
+		       failed == -ETIMEDOUT ? "the executor gave no answer in time"
+		       : failed == -EBADMSG || failed == -EPROTO || failed == -EMSGSIZE
+			       ? "the executor's answer was not understood"
+			       : "the executor is away");
 }
 
 void run_not_understood(struct exchange *exchange)

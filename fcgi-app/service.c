@@ -1,5 +1,4 @@
 /* service.c - health, information, and the sign of life at the root. */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -103,8 +102,8 @@ static void write_pair(struct json_writer *writer, const struct field_view *list
 {
 	writer_text_key(writer, find_text(list->value, list->length, FIELD_NAME));
 	if (list->tag == FIELD_COUNTER)
-		writer_unsigned(writer, NULL, fields_number(list->value, list->length,
-							    FIELD_SIZE_BYTES, 0));
+		writer_unsigned(writer, NULL,
+				fields_number(list->value, list->length, FIELD_SIZE_BYTES, 0));
 	else
 		writer_text(writer, NULL, find_text(list->value, list->length, FIELD_CONTENT));
 }

@@ -99,7 +99,8 @@ void view_undo_levels(struct json_writer *writer, const struct executor_answer *
 {
 	struct field_view levels;
 
-	if (fields_find(answer->payload.data, answer->payload.length, FIELD_UNDO_LEVELS, &levels) == 1)
+	if (fields_find(answer->payload.data, answer->payload.length, FIELD_UNDO_LEVELS, &levels) ==
+	    1)
 		writer_unsigned(writer, "undo_levels", field_number(&levels));
 }
 

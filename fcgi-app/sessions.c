@@ -37,7 +37,8 @@ static void read_limits(struct input *input, struct exec_request *request)
 
 	if (!limits)
 		return;
-	json_object_object_foreach(limits, name, value) {
+	json_object_object_foreach(limits, name, value)
+	{
 		unsigned tag = FIELD_WALL_MS;
 
 		snprintf(field, sizeof field, "limits.%s", name);
@@ -87,8 +88,8 @@ void sessions_create(struct exchange *exchange)
 	if (!run_call(exchange, &request, FRAME_REPLY, &answer))
 		return;
 
-	snprintf(location, sizeof location, "/api/v1/sessions/%.*s",
-		 (int)request.session_id.length, request.session_id.data);
+	snprintf(location, sizeof location, "/api/v1/sessions/%.*s", (int)request.session_id.length,
+		 request.session_id.data);
 	answer_header(exchange, "Location", location);
 	struct json_writer writer = answer_open(exchange, 201);
 	view_session(&writer, &answer);

@@ -16,10 +16,10 @@ enum { TARGET_PIECES_MAX = 40 };
 
 /* A path that ends in a slash has an empty last piece: "/api/" is "api", "". */
 struct target {
-	char *storage;                          /* owns the decoded pieces */
-	struct text pieces[TARGET_PIECES_MAX];  /* each with a NUL after it */
+	char *storage;                         /* owns the decoded pieces */
+	struct text pieces[TARGET_PIECES_MAX]; /* each with a NUL after it */
 	size_t count;
-	const char *query;                      /* raw, "" without one; points into the URI */
+	const char *query; /* raw, "" without one; points into the URI */
 };
 
 /* Split and decode. 0, -EINVAL (not a path we take), -ENAMETOOLONG or -ENOMEM;

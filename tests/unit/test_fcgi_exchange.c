@@ -92,7 +92,8 @@ static struct fake *post(const char *path, const char *body, const char *more)
 	char variables[2048];
 
 	snprintf(variables, sizeof variables,
-		 "REQUEST_METHOD=POST\nREQUEST_URI=%s\nREMOTE_ADDR=127.0.0.1\nCONTENT_LENGTH=%zu\n%s",
+		 "REQUEST_METHOD=POST\nREQUEST_URI=%s\nREMOTE_ADDR=127.0.0.1\nCONTENT_LENGTH=%zu\n%"
+		 "s",
 		 path, strlen(body), more);
 	return serve(variables, body, strlen(body));
 }
@@ -194,7 +195,8 @@ static void test_cors(void **state)
 	status_is(fake, 200);
 	lacks(fake, "Access-Control-Allow-Origin");
 	fake = serve("REQUEST_METHOD=OPTIONS\nREQUEST_URI=/api/execute\n"
-		     "HTTP_ORIGIN=https://good.example\nHTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", "", 0);
+		     "HTTP_ORIGIN=https://good.example\nHTTP_ACCESS_CONTROL_REQUEST_METHOD=POST",
+		     "", 0);
 	status_is(fake, 204);
 	has(fake, "Access-Control-Allow-Headers: Content-Type");
 	has(fake, "Access-Control-Allow-Methods: ");
@@ -209,7 +211,8 @@ static void test_foreign_pages_change_nothing(void **state)
 	status_is(post("/api/execute", body, "HTTP_ORIGIN=null"), 403);
 	status_is(post("/api/execute", body, "HTTP_ORIGIN=https://good.example"), 503);
 	status_is(post("/api/execute", body,
-		       "HTTP_ORIGIN=http://127.0.0.1:5000\nHTTP_HOST=127.0.0.1:5000"), 503);
+		       "HTTP_ORIGIN=http://127.0.0.1:5000\nHTTP_HOST=127.0.0.1:5000"),
+		  503);
 	free(config.environment);
 	config.environment = strdup("development");
 	status_is(post("/api/execute", body, "HTTP_ORIGIN=https://evil.example"), 503);
@@ -221,14 +224,18 @@ static void test_private_paths(void **state)
 {
 	(void)state;
 	status_is(get("/executor/", ""), 200);
-	status_is(serve("REQUEST_METHOD=GET\nREQUEST_URI=/executor/\nREMOTE_ADDR=8.8.8.8", "", 0), 403);
+	status_is(serve("REQUEST_METHOD=GET\nREQUEST_URI=/executor/\nREMOTE_ADDR=8.8.8.8", "", 0),
+		  403);
 	status_is(serve("REQUEST_METHOD=GET\nREQUEST_URI=/executor/", "", 0), 403);
 	status_is(get("/executor/", "HTTP_X_FORWARDED_FOR=8.8.8.8"), 403);
 	status_is(get("/api/v1/sessions", "HTTP_X_FORWARDED_FOR=127.0.0.1"), 403);
-	status_is(get("/api/v1/sessions", "HTTP_X_FORWARDED_FOR=8.8.8.8\nHTTP_X_API_KEY=wrong"), 403);
-	status_is(get("/api/v1/sessions", "HTTP_X_FORWARDED_FOR=8.8.8.8\nHTTP_X_API_KEY=the key"), 503);
+	status_is(get("/api/v1/sessions", "HTTP_X_FORWARDED_FOR=8.8.8.8\nHTTP_X_API_KEY=wrong"),
+		  403);
+	status_is(get("/api/v1/sessions", "HTTP_X_FORWARDED_FOR=8.8.8.8\nHTTP_X_API_KEY=the key"),
+		  503);
 	status_is(get("/api/v1/sessions",
-		      "HTTP_X_FORWARDED_FOR=8.8.8.8\nHTTP_AUTHORIZATION=Bearer the key"), 503);
+		      "HTTP_X_FORWARDED_FOR=8.8.8.8\nHTTP_AUTHORIZATION=Bearer the key"),
+		  503);
 }
 
 static void test_bodies(void **state)
@@ -243,15 +250,21 @@ static void test_bodies(void **state)
 	status_is(post("/api/execute", "{}", "CONTENT_TYPE=text/plain"), 415);
 	status_is(post("/api/execute", "{}", "CONTENT_TYPE=application/json; charset=utf-16"), 415);
 	status_is(post("/api/execute", "{}", "HTTP_CONTENT_ENCODING=gzip"), 415);
-	status_is(post("/api/execute", "\xef\xbb\xbf{\"code\":\"1\"}", "CONTENT_TYPE=application/json"), 503);
+	status_is(post("/api/execute", "\xef\xbb\xbf{\"code\":\"1\"}",
+		       "CONTENT_TYPE=application/json"),
+		  503);
 
 	fake = serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute\nCONTENT_LENGTH=2000", "", 0);
 	status_is(fake, 413);
 	assert_true(fake->abandoned);
 	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute\n"
-			"CONTENT_LENGTH=99999999999999999999999", "", 0), 413);
-	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute\nCONTENT_LENGTH=-1", "", 0), 400);
-	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute\nCONTENT_LENGTH=9", "{}", 2), 400);
+			"CONTENT_LENGTH=99999999999999999999999",
+			"", 0),
+		  413);
+	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute\nCONTENT_LENGTH=-1", "", 0),
+		  400);
+	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute\nCONTENT_LENGTH=9", "{}", 2),
+		  400);
 }
 
 static void test_a_body_of_unknown_length(void **state)
@@ -261,9 +274,11 @@ static void test_a_body_of_unknown_length(void **state)
 	(void)state;
 	memset(body, ' ', sizeof body);
 	memcpy(body, "{\"code\":\"1\"}", 12);
-	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute", body, config.body_bytes), 503);
-	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute", body, config.body_bytes + 1),
-		  413);
+	status_is(serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute", body, config.body_bytes),
+		  503);
+	status_is(
+		serve("REQUEST_METHOD=POST\nREQUEST_URI=/api/execute", body, config.body_bytes + 1),
+		413);
 }
 
 static void test_fields(void **state)
@@ -271,7 +286,8 @@ static void test_fields(void **state)
 	struct fake *fake;
 
 	(void)state;
-	fake = post("/api/v1/execute", "{\"code\":5,\"timeout\":31,\"stdin\":[],\"memory_mb\":0.5}", "");
+	fake = post("/api/v1/execute", "{\"code\":5,\"timeout\":31,\"stdin\":[],\"memory_mb\":0.5}",
+		    "");
 	status_is(fake, 422);
 	has(fake, "{\"field\":\"code\",\"message\":\"must be a string, not a number\"}");
 	has(fake, "\"field\":\"timeout\"");
@@ -282,9 +298,13 @@ static void test_fields(void **state)
 	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"timeout\":0.5}", ""), 422);
 	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"timeout\":1e999}", ""), 422);
 	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"timeout\":true}", ""), 422);
-	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"memory_mb\":99999999999999999999999}", ""), 422);
-	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"timeout\":30,\"stdin\":null}", ""), 503);
-	fake = post("/api/v1/execute", "{\"code\":\"0123456789012345678901234567890123456789\"}", "");
+	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"memory_mb\":99999999999999999999999}",
+		       ""),
+		  422);
+	status_is(post("/api/v1/execute", "{\"code\":\"1\",\"timeout\":30,\"stdin\":null}", ""),
+		  503);
+	fake = post("/api/v1/execute", "{\"code\":\"0123456789012345678901234567890123456789\"}",
+		    "");
 	status_is(fake, 413);
 	has(fake, "at most 32 bytes");
 	fake = post("/api/execute", "{\"code\":\"1\",\"language\":\"cobol\"}", "");

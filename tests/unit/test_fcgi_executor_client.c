@@ -115,7 +115,10 @@ static int call(struct executor_client *client, struct executor_answer *answer, 
 		uint64_t most_ms)
 {
 	const struct exec_request request = {
-		.call = FRAME_EXECUTE, .request_id = "id", .profile = "native", .code = TEXT("1+1"),
+		.call = FRAME_EXECUTE,
+		.request_id = "id",
+		.profile = "native",
+		.code = TEXT("1+1"),
 		.limits = { [0] = 5000 },
 	};
 	struct executor_wait wait = { hangup_fd, most_ms };
@@ -184,8 +187,10 @@ static void play_bad_list(int fd, const struct frame_header *request, const uint
 
 static void play_too_long(int fd, const struct frame_header *request, const uint8_t *payload)
 {
-	struct frame_header header = { .length = FRAME_FINAL_MAX + 1, .version = PROTOCOL_VERSION,
-				       .type = FRAME_OUTCOME, .number = request->number };
+	struct frame_header header = { .length = FRAME_FINAL_MAX + 1,
+				       .version = PROTOCOL_VERSION,
+				       .type = FRAME_OUTCOME,
+				       .number = request->number };
 	uint8_t head[FRAME_HEADER_BYTES];
 
 	(void)payload;

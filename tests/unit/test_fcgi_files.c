@@ -115,7 +115,7 @@ static void test_paths(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const refused[] = { "",     ".",    "..",    ".a",   "a/b",   "a\\b",
+	static const char *const refused[] = { "",     ".",    "..",   ".a",    "a/b",  "a\\b",
 					       "a\nb", "\x7f", "a\tb", "\x1b[", "\xff", "/" };
 
 	(void)state;
@@ -246,7 +246,8 @@ static void test_leftovers(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++)
-		close(openat(root_fd, i ? ".vivarium-new" : ".vivarium-old", O_CREAT | O_WRONLY, 0600));
+		close(openat(root_fd, i ? ".vivarium-new" : ".vivarium-old", O_CREAT | O_WRONLY,
+			     0600));
 	assert_int_equal(utimensat(root_fd, ".vivarium-old", old, 0), 0);
 	files_clean(root_fd);
 	assert_int_equal(faccessat(root_fd, ".vivarium-old", F_OK, 0), -1);

@@ -38,8 +38,8 @@ static void test_accept(void **state)
 	(void)state;
 	assert_int_equal(http_accepts("", "text/html"), 1000);
 	assert_int_equal(http_accepts("*/*", "text/html"), 1000);
-	assert_int_equal(http_accepts("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "text/plain"),
-			 800);
+	assert_int_equal(
+		http_accepts("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "text/plain"), 800);
 	assert_int_equal(http_accepts("text/html;q=0.5, text/plain", "text/html"), 500);
 	assert_int_equal(http_accepts("text/*;q=0.25", "text/html"), 250);
 	assert_int_equal(http_accepts("text/event-stream", "application/json"), 0);

@@ -24,7 +24,8 @@ static void test_valid(void **state)
 static void test_invalid(void **state)
 {
 	static const char *const invalid[] = {
-		"", ".", "..", "-1", "_a", "a/b", "a b", " ", "a\n", "\xd9\xa0", "a%00", "{a}", "a:b",
+		"",  ".",   "..",       "-1",   "_a",  "a/b", "a b",
+		" ", "a\n", "\xd9\xa0", "a%00", "{a}", "a:b",
 	};
 
 	(void)state;

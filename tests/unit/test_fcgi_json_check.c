@@ -129,12 +129,9 @@ static void test_depth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_values_refused),
-		cmocka_unit_test(test_containers_refused),
-		cmocka_unit_test(test_strings_refused),
-		cmocka_unit_test(test_a_nul_is_no_end),
-		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_accepted),           cmocka_unit_test(test_values_refused),
+		cmocka_unit_test(test_containers_refused), cmocka_unit_test(test_strings_refused),
+		cmocka_unit_test(test_a_nul_is_no_end),    cmocka_unit_test(test_depth),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

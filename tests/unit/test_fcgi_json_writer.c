@@ -122,8 +122,8 @@ static void test_an_error_sticks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),      cmocka_unit_test(test_structure),
-		cmocka_unit_test(test_decimals),   cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_texts),           cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_decimals),        cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_an_error_sticks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,8 @@ static void test_sentences(void **state)
 	sentence_is(REASON_EXCEPTION, 0, "");
 	sentence_is(REASON_EXIT, 0, "");
 	for (int reason = REASON_WALL_TIME; reason < REASON_COUNT; reason++) {
-		const struct outcome outcome = { .reason = (enum reason)reason, .limit = UINT64_MAX,
+		const struct outcome outcome = { .reason = (enum reason)reason,
+						 .limit = UINT64_MAX,
 						 .signal = UINT64_MAX };
 		char sentence[OUTCOME_SENTENCE_BYTES];
 

@@ -30,10 +30,10 @@ static void test_one_replacement_for_each_broken_piece(void **state)
 {
 	(void)state;
 	step_is("\x80", 1, false);
-	step_is("\xc0\xaf", 1, false);          /* overlong */
-	step_is("\xed\xa0\x80", 1, false);      /* a surrogate */
-	step_is("\xf5\x80\x80\x80", 1, false);  /* above U+10FFFF */
-	step_is("\xe2\x82x", 2, false);         /* unfinished: one piece */
+	step_is("\xc0\xaf", 1, false);         /* overlong */
+	step_is("\xed\xa0\x80", 1, false);     /* a surrogate */
+	step_is("\xf5\x80\x80\x80", 1, false); /* above U+10FFFF */
+	step_is("\xe2\x82x", 2, false);        /* unfinished: one piece */
 	step_is("\xf0\x9f\x92", 3, false);
 	step_is("\xc3", 1, false);
 }
