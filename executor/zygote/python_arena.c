@@ -8,16 +8,28 @@
 
 #include "python_object.h"
 
-/* Small requests of pymalloc: multiples of 16 bytes up to 512. */
-enum { SMALL_STEP = 16, SMALL_MAX = 512 };
+/* Small requests of pymalloc: multiples of 16 bytes up to 512. Arenas are 256 KiB
+ * or 1 MiB; smaller than that are parts of the interpreter's stack of frames. */
+enum { SMALL_STEP = 16, SMALL_MAX = 512, SMALLEST_ARENA = 256 << 10 };
+
+/* All arenas lie in one aligned region, as long as that has room: pymalloc keeps
+ * a table of 1 MiB slots for each GiB (arena_map_bot_t), and a fork that begins
+ * another one pays for a dozen pages. */
+static const uintptr_t region_bytes = (uintptr_t)1 << 30;
 
 static bool refusing, refused;
-static uintptr_t next_place; /* a wish for the next arena; 0: none */
+static uintptr_t region;     /* where it begins; 0: the kernel chooses */
+static uintptr_t next_place; /* a wish for the next arena */
+
+static uintptr_t page_bytes(void)
+{
+	return (uintptr_t)sysconf(_SC_PAGESIZE);
+}
 
 static void *allocate(void *context, size_t size)
 {
 	(void)context;
-	if (refusing) {
+	if (refusing && size >= SMALLEST_ARENA) {
 		refused = true;
 		return NULL;
 	}
@@ -28,8 +40,8 @@ static void *allocate(void *context, size_t size)
 		return NULL;
 	/* A gap keeps neighbours from becoming one huge page that a small
 	 * program would then pay for. */
-	if (next_place)
-		next_place = (uintptr_t)arena + size + (uintptr_t)sysconf(_SC_PAGESIZE);
+	if (region)
+		next_place = (uintptr_t)arena + size + page_bytes();
 	return arena;
 }
 
@@ -39,14 +51,28 @@ static void release(void *context, void *arena, size_t size)
 	munmap(arena, size);
 }
 
+/* Somewhere in the address space, away from where the kernel puts mappings. */
+static void choose_region(void)
+{
+	const uintptr_t lowest = (uintptr_t)1 << 40, span = (uintptr_t)1 << 46;
+	uintptr_t place;
+
+	if (sizeof place < 8 || getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
+		return;
+	region = (lowest + place % span) & ~(region_bytes - 1);
+	next_place = region;
+}
+
 void python_arena_install(void)
 {
 	PyObjectArenaAllocator allocator = { NULL, allocate, release };
 
 	PyObject_SetArenaAllocator(&allocator);
+	choose_region();
 }
 
-/* What is taken here is never given back: it belongs to every fork. */
+/* What is taken here is never given back: it belongs to every fork. From now on
+ * malloc() serves the zygote, so that it makes no arena for its forks to share. */
 void python_arena_fill(void)
 {
 	refusing = true;
@@ -61,15 +87,16 @@ void python_arena_fill(void)
 				break;
 		}
 	}
-	refusing = false;
 }
 
 void python_arena_scatter(void)
 {
-	const uintptr_t lowest = (uintptr_t)1 << 40, span = (uintptr_t)1 << 46;
-	uintptr_t place;
+	uintptr_t used = next_place - region, place;
 
-	if (sizeof place < 8 || getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
+	refusing = false;
+	if (!region || used >= region_bytes / 2 ||
+	    getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
 		return;
-	next_place = (lowest + place % span) & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+	/* the second half is left to grow into */
+	next_place += place % (region_bytes / 2 - used) & ~(page_bytes() - 1);
 }

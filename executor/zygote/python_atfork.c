@@ -1,5 +1,8 @@
 #include "python_atfork.h"
 
+#include <stdbool.h>
+
+#include "python_main.h"
 #include "python_object.h"
 
 static PyObject *real_function; /* os.register_at_fork */
@@ -15,8 +18,70 @@ static PyObject *record(PyObject *self, PyObject *args, PyObject *keywords)
 	Py_RETURN_NONE;
 }
 
+/* What was registered under `keyword` with the call number `i`. */
+static void run_one(Py_ssize_t i, const char *keyword)
+{
+	PyObject *function = PyDict_GetItemString(PyList_GET_ITEM(recorded, i), keyword);
+	AUTO_OBJECT *done = function ? PyObject_CallFunctionObjArgs(function, NULL) : NULL;
+
+	if (function && !done)
+		PyErr_WriteUnraisable(function);
+}
+
+/* In the order that os.register_at_fork() promises. */
+static PyObject *run_recorded(const char *keyword, bool last_first)
+{
+	Py_ssize_t count = PyList_GET_SIZE(recorded);
+
+	if (!python_main_globals()) /* the zygote's own fork */
+		Py_RETURN_NONE;
+	for (Py_ssize_t i = 0; i < count; i++)
+		run_one(last_first ? count - 1 - i : i, keyword);
+	Py_RETURN_NONE;
+}
+
+static PyObject *run_before(PyObject *self, PyObject *nothing)
+{
+	(void)self, (void)nothing;
+	return run_recorded("before", true);
+}
+
+static PyObject *run_in_parent(PyObject *self, PyObject *nothing)
+{
+	(void)self, (void)nothing;
+	return run_recorded("after_in_parent", false);
+}
+
+static PyObject *run_in_child(PyObject *self, PyObject *nothing)
+{
+	(void)self, (void)nothing;
+	return run_recorded("after_in_child", false);
+}
+
 static PyMethodDef recorder = { "register_at_fork", (PyCFunction)(void (*)(void))record,
 				METH_VARARGS | METH_KEYWORDS, NULL };
+static PyMethodDef runners[] = {
+	{ "before", run_before, METH_NOARGS, NULL },
+	{ "after_in_parent", run_in_parent, METH_NOARGS, NULL },
+	{ "after_in_child", run_in_child, METH_NOARGS, NULL },
+};
+
+static int register_runners(void)
+{
+	AUTO_OBJECT *nothing = PyTuple_New(0);
+	AUTO_OBJECT *keywords = PyDict_New();
+
+	for (size_t i = 0; keywords && i < sizeof runners / sizeof runners[0]; i++) {
+		AUTO_OBJECT *runner = PyCFunction_New(&runners[i], NULL);
+
+		if (!runner || PyDict_SetItemString(keywords, runners[i].ml_name, runner) < 0)
+			return -1;
+	}
+
+	AUTO_OBJECT *done =
+		nothing && keywords ? PyObject_Call(real_function, nothing, keywords) : NULL;
+	return done ? 0 : -1;
+}
 
 /* Modules reach it through either name. */
 static int put_function(PyObject *function)
@@ -36,23 +101,12 @@ int python_atfork_record(void)
 
 	real_function = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
 	recorded = PyList_New(0);
-	return real_function && function && recorded ? put_function(function) : -1;
+	if (!real_function || !function || !recorded || register_runners() < 0)
+		return -1;
+	return put_function(function);
 }
 
 int python_atfork_stop(void)
 {
 	return put_function(real_function);
-}
-
-void python_atfork_replay(void)
-{
-	AUTO_OBJECT *calls = recorded;
-	AUTO_OBJECT *nothing = PyTuple_New(0);
-
-	recorded = NULL;
-	for (Py_ssize_t i = 0; calls && nothing && i < PyList_GET_SIZE(calls); i++) {
-		AUTO_OBJECT *done = PyObject_Call(real_function, nothing, PyList_GET_ITEM(calls, i));
-
-		PyErr_Clear();
-	}
 }

@@ -4,8 +4,8 @@
  * that repair locks and threads in a forked child. In a zygote of one thread,
  * which holds none of those locks, there is nothing to repair, and running them
  * copies some sixty pages in every sandbox. So what is registered while the
- * zygote loads its modules is written down, and registered for real in the
- * sandbox, for the forks of the program. */
+ * zygote loads its modules is written down, and runs at the forks of a program
+ * only. */
 #ifndef VIVARIUM_PYTHON_ATFORK_H
 #define VIVARIUM_PYTHON_ATFORK_H
 
@@ -13,8 +13,5 @@
  * of os.register_at_fork, and take it away again. 0, or -1 with an error. */
 int python_atfork_record(void);
 int python_atfork_stop(void);
-
-/* Interpreter, once after its fork: register what was recorded. No error is set. */
-void python_atfork_replay(void);
 
 #endif

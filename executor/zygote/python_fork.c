@@ -4,10 +4,10 @@
 
 #include "python.h"
 #include "python_arena.h"
-#include "python_atfork.h"
 #include "python_main.h"
 #include "python_object.h"
 #include "python_random.h"
+#include "python_warm.h"
 
 static pid_t own_pid;
 
@@ -45,8 +45,8 @@ void python_after_fork_child(void)
 	python_arena_scatter();
 	PyOS_AfterFork_Child();
 	python_random_renew();
-	python_atfork_replay();
 	python_fork_settle();
+	python_warm_fork();
 }
 
 void python_after_fork_copy(void)

@@ -21,6 +21,15 @@ static PyObject *random_instance(void)
 	return module ? python_object_try(module, "_inst") : NULL;
 }
 
+/* tempfile's generator notices a fork by its process number: in a pid namespace
+ * of its own, every sandbox has the same one. Each makes a new one. */
+static int forget_temporary_names(void)
+{
+	PyObject *module = loaded_module("tempfile");
+
+	return module ? PyObject_SetAttrString(module, "_name_sequence", Py_None) : 0;
+}
+
 /* Not random.seed() itself, which is Python code: running it would copy pages. */
 int python_random_prepare(void)
 {
@@ -38,7 +47,7 @@ int python_random_prepare(void)
 			return -1;
 	}
 	seed_numpy = numpy ? python_object_try(numpy, "seed") : NULL;
-	return 0;
+	return forget_temporary_names();
 }
 
 static void call_if_any(PyObject *function)
@@ -48,23 +57,10 @@ static void call_if_any(PyObject *function)
 	PyErr_Clear();
 }
 
-/* tempfile's generator notices a fork by its process number: in a pid namespace
- * of its own, every sandbox has the same one. */
-static void forget_temporary_names(void)
-{
-	PyObject *module = loaded_module("tempfile");
-	AUTO_OBJECT *names = module ? python_object_try(module, "_name_sequence") : NULL;
-
-	if (names && names != Py_None &&
-	    PyObject_SetAttrString(module, "_name_sequence", Py_None) < 0)
-		PyErr_Clear();
-}
-
 void python_random_renew(void)
 {
 	call_if_any(seed_random);
 	call_if_any(seed_numpy);
-	forget_temporary_names();
 }
 
 void python_random_keep(void)

@@ -2,11 +2,12 @@
 #ifndef VIVARIUM_PYTHON_RANDOM_H
 #define VIVARIUM_PYTHON_RANDOM_H
 
-/* Zygote, after the preloads. 0, or -1 with an error. */
+/* Zygote, after the preloads; forgets tempfile's generator of names. 0, or -1
+ * with an error. */
 int python_random_prepare(void);
 
 /* Interpreter, after the fork: seed `random` and numpy's global generator anew,
- * where they are loaded, and forget tempfile's. No error is set. */
+ * where they are loaded. No error is set. */
 void python_random_renew(void);
 
 /* Around a fork that copies a running program, whose after-fork hooks seed

@@ -39,6 +39,12 @@ static void forget_oldest(void)
 	count--;
 }
 
+void python_source_forget(void)
+{
+	while (count)
+		forget_oldest();
+}
+
 static void note(PyObject *filename, size_t length)
 {
 	while (count && (count == SOURCES_MAX || bytes + length > SOURCES_BYTES_MAX))

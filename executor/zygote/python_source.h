@@ -20,6 +20,9 @@ bool python_source_has_cookie(const char *code, size_t length);
  * memory tracebacks lack the lines. No error is set. */
 void python_source_remember(PyObject *filename, const char *code, size_t length);
 
+/* Take all of them away again. No error is set. */
+void python_source_forget(void);
+
 enum { SOURCES_MAX = 512, SOURCES_BYTES_MAX = 4 << 20 };
 
 #endif

@@ -23,6 +23,7 @@
 #include "python_stdio.h"
 #include "python_traceback.h"
 #include "python_variables.h"
+#include "python_warm.h"
 
 #ifndef PYTHON_PROGRAM
 #define PYTHON_PROGRAM "/usr/bin/python3"
@@ -178,6 +179,8 @@ static int add_workspace(void)
 /* Let the collector forget what every fork shares: it would write to it. */
 static int freeze(void)
 {
+	python_warm_zygote();
+
 	AUTO_OBJECT *collector = PyImport_ImportModule("gc");
 	AUTO_OBJECT *collected =
 		collector ? PyObject_CallMethod(collector, "collect", NULL) : NULL;
