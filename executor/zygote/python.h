@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "job.h"
 
 /* Initialise CPython isolated from environment and user site, import the
  * modules named in `preloads` (separated by spaces or commas; one that is not
@@ -38,12 +39,6 @@ void python_after_fork_child(void);
 void python_after_fork_copy(void);
 
 /* What a job asks for: the decoded fields of the mailbox's job. */
-enum job_kind {
-	JOB_SCRIPT,    /* a one-shot: like `python3 FILE`, then finish */
-	JOB_CELL,      /* a session's cell */
-	JOB_VARIABLES, /* list the names of __main__ */
-};
-
 struct job {
 	enum job_kind kind;
 	const char *code; /* source bytes; not NUL-terminated */

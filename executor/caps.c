@@ -1,0 +1,95 @@
+#define _GNU_SOURCE
+#include "caps.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+/* Why each, in docs/SECURITY.md too. */
+static const cap_value_t needed[] = {
+	CAP_SYS_ADMIN,    /* mounts, entering the pid namespaces of sandboxes */
+	CAP_SETUID,       /* to write uid_map; to leave root in the zygotes */
+	CAP_SETGID,       /* gid_map, groups */
+	CAP_CHOWN,        /* a workspace belongs to its sandbox */
+	CAP_DAC_OVERRIDE, /* files in a workspace, the wardens' /proc files */
+	CAP_KILL,         /* sandboxes have other uids */
+};
+
+enum { NEEDED = sizeof needed / sizeof *needed };
+
+static int check_present(cap_t now, char message[CAPS_MESSAGE_BYTES])
+{
+	for (size_t i = 0; i < NEEDED; i++) {
+		cap_flag_value_t has = CAP_CLEAR;
+		char *name;
+
+		if (!cap_get_flag(now, needed[i], CAP_PERMITTED, &has) && has == CAP_SET)
+			continue;
+		name = cap_to_name(needed[i]);
+		snprintf(message, CAPS_MESSAGE_BYTES,
+			 "%s is missing; run as root, or give the container: cap_add %s",
+			 name ? name : "a capability", caps_needed_text());
+		cap_free(name);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int is_needed(cap_value_t value)
+{
+	for (size_t i = 0; i < NEEDED; i++)
+		if (needed[i] == value)
+			return 1;
+	return 0;
+}
+
+static int shrink_bounding_set(void)
+{
+	/* dropping takes CAP_SETPCAP: without it what is bounding was set by
+	 * whoever started us */
+	for (cap_value_t value = 0; prctl(PR_CAPBSET_READ, value, 0, 0, 0) >= 0; value++)
+		if (!is_needed(value) && prctl(PR_CAPBSET_DROP, value, 0, 0, 0) && errno != EPERM)
+			return -errno;
+	return 0;
+}
+
+static int set_only_needed(void)
+{
+	cap_t only = cap_init();
+	int error = 0;
+
+	if (!only)
+		return -ENOMEM;
+	if (cap_set_flag(only, CAP_PERMITTED, NEEDED, needed, CAP_SET) ||
+	    cap_set_flag(only, CAP_EFFECTIVE, NEEDED, needed, CAP_SET) || cap_set_proc(only))
+		error = -errno;
+	cap_free(only);
+	return error;
+}
+
+int caps_keep_needed(char message[CAPS_MESSAGE_BYTES])
+{
+	cap_t now = cap_get_proc();
+	int error;
+
+	if (!now)
+		return -errno;
+	error = check_present(now, message);
+	cap_free(now);
+	if (error)
+		return error;
+	snprintf(message, CAPS_MESSAGE_BYTES, "capabilities cannot be dropped");
+	error = shrink_bounding_set();
+	if (!error)
+		error = set_only_needed();
+	if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		error = -errno;
+	return error;
+}
+
+const char *caps_needed_text(void)
+{
+	return "SYS_ADMIN, SETUID, SETGID, CHOWN, DAC_OVERRIDE, KILL";
+}

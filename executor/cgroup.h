@@ -1,0 +1,73 @@
+/* cgroup.h - memory, processes and CPU of a sandbox, by cgroup v1 or v2.
+ *
+ * Which version is in use is found out, not configured. The daemon makes one
+ * group of its own beneath the root it may use and one child a sandbox; it
+ * touches no group of anybody else's. All limits and all accounting come from
+ * these files, never from what a sandbox says. */
+#ifndef VIVARIUM_CGROUP_H
+#define VIVARIUM_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cgroup_tree;
+struct cgroup;
+
+enum { CGROUP_MESSAGE_BYTES = 256 };
+
+struct cgroup_limits {
+	uint64_t memory_bytes;
+	uint64_t processes;
+	uint64_t cpu_percent; /* of one CPU: 100 is one whole CPU */
+};
+
+struct cgroup_usage {
+	uint64_t cpu_us;
+	uint64_t memory_bytes;      /* now */
+	uint64_t memory_peak_bytes;
+	uint64_t oom_kills;         /* processes killed for memory, since creation */
+	uint64_t forks_refused;     /* by the process limit, since creation */
+};
+
+/* Find a usable hierarchy and make the daemon's group `name` in it; what a
+ * killed predecessor of the same name left is killed and removed first. With
+ * `parent` not empty, the group is made below that path of the hierarchy.
+ * 0; or -errno with what is missing and how to mend it in message[]. */
+int cgroup_tree_open(const char *parent, const char *name, struct cgroup_tree **ret_tree,
+		     char message[CGROUP_MESSAGE_BYTES]);
+
+/* Without any: every operation below then succeeds and reports nought. */
+int cgroup_tree_none(struct cgroup_tree **ret_tree);
+
+/* "v1", "v2" or "none". */
+const char *cgroup_tree_version(const struct cgroup_tree *tree);
+
+/* Remove the daemon's group; all children must be gone. */
+void cgroup_tree_close(struct cgroup_tree *tree);
+
+/* Make child `name`. 0, or -errno with nothing left behind. */
+int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgroup_limits *limits,
+		  struct cgroup **ret_cgroup);
+
+/* Change the limits of a living group; a limit below the present use makes the
+ * kernel reclaim or kill. 0 or -errno. */
+int cgroup_limit(struct cgroup *cgroup, const struct cgroup_limits *limits);
+
+/* Refuse every further fork; cgroup_limit() lifts it. */
+int cgroup_forbid_forks(struct cgroup *cgroup);
+
+/* Move a process (by its id in the daemon's pid namespace) in. 0 or -errno. */
+int cgroup_attach(struct cgroup *cgroup, pid_t pid);
+
+int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usage);
+
+/* Ids of at most `capacity` processes in it; the count, or -errno. */
+long cgroup_list(const struct cgroup *cgroup, pid_t *pids, size_t capacity);
+
+/* Remove the directory and free. 0; or -EBUSY while a process is in it, and then
+ * the group still exists. */
+int cgroup_destroy(struct cgroup *cgroup);
+
+#endif

@@ -1,0 +1,217 @@
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup_files.h"
+#include "cgroup_version.h"
+#include "owned.h"
+
+enum { CPU_PERIOD_US = 100000 };
+
+static const char all_controllers[] = "+memory +pids +cpu";
+static const char daemon_leaf[] = "daemons";
+
+static bool has_controllers(int dir_fd)
+{
+	static const char *const wanted[] = { "memory", "pids", "cpu" };
+	char text[512] = " ";
+	AUTO_FD fd = openat(dir_fd, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text + 1, sizeof text - 3);
+
+	if (got < 0)
+		return false;
+	for (ssize_t i = 0; i <= got; i++)
+		if (text[i] == '\n')
+			text[i] = ' ';
+	text[got + 1] = ' ';
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		char word[16];
+
+		snprintf(word, sizeof word, " %s ", wanted[i]);
+		if (!strstr(text, word))
+			return false;
+	}
+	return true;
+}
+
+/* Only the true root of the hierarchy may hold processes and children with
+ * limits at once; it alone has no cgroup.type. */
+static bool is_true_root(int dir_fd)
+{
+	return faccessat(dir_fd, "cgroup.type", F_OK, 0) != 0;
+}
+
+/* No process may sit in an inner node: those of the base go into a leaf. */
+static int empty_into_leaf(int dir_fd)
+{
+	AUTO_FD leaf = cgroup_open_dir(dir_fd, daemon_leaf, true);
+	AUTO_FD fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *members;
+	long pid;
+
+	if (leaf < 0)
+		return leaf;
+	members = fd < 0 ? NULL : fdopen(dup(fd), "r");
+	if (!members)
+		return -errno;
+	while (fscanf(members, "%ld", &pid) == 1)
+		if (pid > 0) /* one that has just ended is no loss */
+			(void)cgroup_write_number(leaf, "cgroup.procs", (uint64_t)pid);
+	fclose(members);
+	return 0;
+}
+
+static int own_path(char *ret_path, size_t size)
+{
+	AUTO_FREE char *line = NULL;
+	size_t capacity = 0;
+	int error = -ENOENT;
+	FILE *groups = fopen("/proc/self/cgroup", "re");
+
+	if (!groups)
+		return -errno;
+	while (error && getline(&line, &capacity, groups) >= 0) {
+		if (strncmp(line, "0::/", 4))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(ret_path, size, "%s", line + 4);
+		error = 0;
+	}
+	fclose(groups);
+	return error;
+}
+
+static bool only_member(int dir_fd)
+{
+	AUTO_FD fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *members = fd < 0 ? NULL : fdopen(dup(fd), "r");
+	bool only = members != NULL;
+	long pid;
+
+	while (members && fscanf(members, "%ld", &pid) == 1)
+		only &= pid == getpid();
+	if (members)
+		fclose(members);
+	return only;
+}
+
+/* The group that is the daemon's to divide: one that holds nobody else (a
+ * systemd unit with Delegate=yes), or else the root of what is mounted (a host's
+ * true root; a container's own subtree). */
+static int find_base(const char *mount, const char *parent, char *ret_path, size_t size)
+{
+	char own[PATH_MAX] = "";
+
+	if (*parent)
+		return snprintf(ret_path, size, "%s/%s", mount, parent) >= (int)size ? -ENAMETOOLONG : 0;
+	if (!own_path(own, sizeof own) && *own) {
+		if (snprintf(ret_path, size, "%s/%s", mount, own) < (int)size) {
+			AUTO_FD dir = open(ret_path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+			if (dir >= 0 && only_member(dir) && has_controllers(dir))
+				return 0;
+		}
+	}
+	return snprintf(ret_path, size, "%s", mount) >= (int)size ? -ENAMETOOLONG : 0;
+}
+
+static int prepare_base(const char *path, struct cgroup_dirs *ret_base)
+{
+	AUTO_FD dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	if (dir < 0)
+		return -errno;
+	if (!has_controllers(dir))
+		return -ENOENT;
+	if (!is_true_root(dir)) {
+		int error = empty_into_leaf(dir);
+
+		if (error)
+			return error;
+	}
+	int error = cgroup_write(dir, "cgroup.subtree_control", all_controllers);
+	if (!error)
+		ret_base->fd[0] = take_fd(&dir);
+	return error;
+}
+
+static int open_base(const char *parent, struct cgroup_dirs *ret_base,
+		     char message[CGROUP_MESSAGE_BYTES])
+{
+	char mount[PATH_MAX] = "?", base[PATH_MAX];
+	int error = cgroup_find_mount("cgroup2", NULL, mount, sizeof mount);
+
+	if (!error)
+		error = find_base(mount, parent, base, sizeof base);
+	if (!error)
+		error = prepare_base(base, ret_base);
+	if (error)
+		snprintf(message, CGROUP_MESSAGE_BYTES,
+			 "cgroup v2 at %.60s cannot give memory, pids and cpu to children: %s; "
+			 "delegate a subtree (Delegate=yes, or a private cgroup namespace)",
+			 mount, strerror(-error));
+	return error;
+}
+
+static int delegate(const struct cgroup_dirs *dirs)
+{
+	return cgroup_write(dirs->fd[0], "cgroup.subtree_control", all_controllers);
+}
+
+static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits)
+{
+	int error = cgroup_write_number(dirs->fd[0], "memory.max", limits->memory_bytes);
+
+	if (!error) {
+		error = cgroup_write(dirs->fd[0], "memory.swap.max", "0");
+		if (error == -ENOENT) /* a kernel without swap */
+			error = 0;
+	}
+	if (!error)
+		error = cgroup_write_number(dirs->fd[0], "pids.max", limits->processes);
+	if (!error && limits->cpu_percent) {
+		char quota[64];
+
+		snprintf(quota, sizeof quota, "%llu %d",
+			 (unsigned long long)limits->cpu_percent * CPU_PERIOD_US / 100,
+			 CPU_PERIOD_US);
+		error = cgroup_write(dirs->fd[0], "cpu.max", quota);
+	}
+	return error;
+}
+
+static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
+{
+	struct cgroup_usage usage = { 0 };
+	int dir = dirs->fd[0];
+	int error = cgroup_read_key(dir, "cpu.stat", "usage_usec", &usage.cpu_us);
+
+	if (!error)
+		error = cgroup_read_number(dir, "memory.current", &usage.memory_bytes);
+	if (!error && cgroup_read_number(dir, "memory.peak", &usage.memory_peak_bytes))
+		usage.memory_peak_bytes = usage.memory_bytes; /* before Linux 5.19 */
+	if (!error)
+		error = cgroup_read_key(dir, "memory.events", "oom_kill", &usage.oom_kills);
+	if (!error)
+		error = cgroup_read_key(dir, "pids.events", "max", &usage.forks_refused);
+	if (!error)
+		*ret_usage = usage;
+	return error;
+}
+
+const struct cgroup_version cgroup_v2 = {
+	.name = "v2",
+	.dirs = 1,
+	.members = 0,
+	.open_base = open_base,
+	.delegate = delegate,
+	.limit = limit,
+	.read_usage = read_usage,
+};

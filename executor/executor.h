@@ -1,0 +1,67 @@
+/* executor.h - what the handlers of calls share. */
+#ifndef VIVARIUM_EXECUTOR_H
+#define VIVARIUM_EXECUTOR_H
+
+#include "admission.h"
+#include "cgroup.h"
+#include "loop.h"
+#include "nursery.h"
+#include "options.h"
+#include "pool.h"
+#include "sandbox.h"
+#include "server.h"
+#include "slots.h"
+
+struct doctor;
+struct session;
+
+/* What has happened since the start; for info and metrics. */
+enum counter {
+	COUNTER_RUNS,
+	COUNTER_CELLS,
+	COUNTER_REFUSED,
+	COUNTER_SESSIONS_MADE,
+	COUNTER_RESTORED,
+	COUNTER_LOST,
+	COUNTER_COUNT
+};
+
+struct executor {
+	struct options options;
+	struct loop *loop;
+	struct cgroup_tree *cgroups;
+	struct slots *slots;
+	struct nursery *nursery;
+	struct sandboxes *sandboxes;
+	struct pool *pool;
+	struct admission *admission;
+	struct server *server;
+	struct doctor *doctor;
+	struct session *sessions; /* list */
+	size_t session_count;
+	uint64_t counters[COUNTER_COUNT];
+	bool stopping;
+};
+
+/* oneshot.c: FRAME_EXECUTE. */
+void oneshot_handle(void *executor, struct call *call);
+
+/* info.c: FRAME_INFO. */
+void info_handle(void *executor, struct call *call);
+
+/* session_calls.c: the FRAME_SESSION_* calls. */
+void session_handle_create(void *executor, struct call *call);
+void session_handle_execute(void *executor, struct call *call);
+void session_handle_interrupt(void *executor, struct call *call);
+void session_handle_reset(void *executor, struct call *call);
+void session_handle_undo(void *executor, struct call *call);
+void session_handle_variables(void *executor, struct call *call);
+void session_handle_show(void *executor, struct call *call);
+void session_handle_list(void *executor, struct call *call);
+void session_handle_history(void *executor, struct call *call);
+void session_handle_delete(void *executor, struct call *call);
+
+/* session.c: end all of them. */
+void sessions_end_all(struct executor *executor);
+
+#endif

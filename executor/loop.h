@@ -1,0 +1,52 @@
+/* loop.h - the daemon's event loop: descriptors by epoll, timers by a heap.
+ *
+ * One thread. Sources and timers are embedded in the objects that own them; an
+ * object may remove and free itself from within its own callback, or another's. */
+#ifndef VIVARIUM_LOOP_H
+#define VIVARIUM_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+struct loop;
+
+struct loop_source {
+	int fd;
+	void (*ready)(struct loop_source *source, uint32_t events); /* EPOLLIN, ... */
+	bool added;
+};
+
+struct loop_timer {
+	void (*fire)(struct loop_timer *timer);
+	uint64_t due_us;
+	size_t place; /* in the heap, from 1; 0: not set */
+};
+
+#define LOOP_OWNER(pointer, type, member)                                                   \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* Microseconds on the monotonic clock. */
+uint64_t loop_now_us(void);
+
+/* 0 or -errno; the caller frees with loop_free() after removing everything. */
+int loop_new(struct loop **ret_loop);
+void loop_free(struct loop *loop);
+
+/* Watch source->fd. The loop does not own the descriptor. 0 or -errno. */
+int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t events,
+	     void (*ready)(struct loop_source *, uint32_t));
+int loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
+void loop_remove(struct loop *loop, struct loop_source *source); /* also if not added */
+
+/* (Re)set to fire once at due_us. -ENOMEM leaves it unset. */
+int loop_set_timer(struct loop *loop, struct loop_timer *timer, uint64_t due_us,
+		   void (*fire)(struct loop_timer *));
+void loop_clear_timer(struct loop *loop, struct loop_timer *timer); /* also if not set */
+
+/* Handle events until loop_stop(). 0 or -errno. */
+int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+#endif

@@ -1,0 +1,42 @@
+/* mailbox.h - the memory that the executor shares with one sandbox's interpreter.
+ *
+ * A job goes in and a report comes out through this mapping, so that the
+ * program finds no descriptor of ours to forge messages on: the interpreter
+ * maps it before it drops privilege and closes the descriptor. It announces
+ * itself by a system call that the executor intercepts (notify.h).
+ *
+ * Everything in it is HOSTILE once user code has run: the executor copies a
+ * length or a byte out exactly once and checks the copy. The interpreter in
+ * turn copies the job out before the program starts. */
+#ifndef VIVARIUM_MAILBOX_H
+#define VIVARIUM_MAILBOX_H
+
+#include <stdint.h>
+
+enum {
+	MAILBOX_PAYLOAD_OFFSET = 4096,
+	MAILBOX_PAYLOAD_MAX = 2 << 20, /* above the largest request body */
+	MAILBOX_REPORT_OFFSET = MAILBOX_PAYLOAD_OFFSET + MAILBOX_PAYLOAD_MAX,
+	MAILBOX_REPORT_MAX = 2 << 20,
+	MAILBOX_BYTES = MAILBOX_REPORT_OFFSET + MAILBOX_REPORT_MAX,
+};
+
+enum mailbox_flag {
+	MAILBOX_RESTRICTED = 1, /* no further process; Python-level courtesy */
+	MAILBOX_READONLY = 2,   /* nothing is written by name */
+};
+
+struct mailbox {
+	/* the job; payload: the source */
+	uint32_t kind; /* enum job_kind of zygote/python.h */
+	uint32_t flags;
+	uint64_t execution;  /* number of the cell in its session, from 1 */
+	uint64_t open_files; /* rlimits that the interpreter puts on itself */
+	uint64_t file_bytes;
+	uint32_t payload_length;
+	/* the answer; report: fields (common/protocol.h) */
+	uint32_t report_length;
+	int32_t exit_code; /* what a shell's caller of python3 would see */
+};
+
+#endif

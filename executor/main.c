@@ -1,0 +1,461 @@
+/* executor - runs untrusted Python in sandboxes.
+ *
+ * Theory of operation
+ *
+ * The daemon is one thread around an event loop (loop.c). It keeps six
+ * capabilities of root (caps.c), links no Python and parses no HTTP. fcgi-app
+ * asks over a UNIX socket (server.c); handlers are in oneshot.c,
+ * session_calls.c and info.c.
+ *
+ * Zygotes (nursery.c, zygote/) are children of the daemon: warm CPythons without
+ * privilege that live in the template root (root.c) and only fork. Each fork is
+ * a warden, pid 1 of a sandbox, in new user, pid, mount, network, ipc and uts
+ * namespaces; CLONE_PARENT makes it a child of the daemon, which alone reaps it
+ * (by its pidfd, sandbox.c).
+ *
+ * While the warden waits, the daemon moves it into a cgroup of its own
+ * (cgroup.c), maps two uids from the sandbox's slot (slots.c), makes its tmpfs
+ * and its procfs (mounts.c) and sends these. The warden takes the cgroup
+ * namespace, attaches the mounts, drops what it does not need and forks the
+ * interpreter, which drops everything (zygote/child_enter.c). The warden reaps
+ * everything inside; when it dies, the kernel kills everything inside.
+ *
+ * The interpreter has no descriptor of ours. It waits in a system call that its
+ * seccomp filter turns into a notification (notify.c, sandbox_bell.c); jobs and
+ * reports travel in shared memory (mailbox.h); descriptors 0 to 2 are put into
+ * it from outside (sandbox_stdio.c).
+ *
+ * A pool (pool.c) keeps sandboxes ready. admission.c decides who runs. A run
+ * (run.c) has the clock and the limits and judges by what the kernel says. A
+ * session (session.c) keeps its sandbox, and goes back to checkpoints
+ * (zygote/checkpoint.c, sandbox_return.c) when a cell had to be killed.
+ *
+ * Before the socket is opened, doctor.c tries every wall from inside a sandbox;
+ * if one gives way there is no service. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "doctor.h"
+#include "executor.h"
+#include "log.h"
+#include "profile.h"
+
+enum { EXIT_CONFIG = 2, EXIT_UNSAFE = 3, STOP_POLL_US = 20000 };
+
+static const struct operation operations[] = {
+	[FRAME_EXECUTE] = { FRAME_REQUEST_MAX, oneshot_handle },
+	[FRAME_SESSION_CREATE] = { 4096, session_handle_create },
+	[FRAME_SESSION_EXECUTE] = { FRAME_REQUEST_MAX, session_handle_execute },
+	[FRAME_SESSION_INTERRUPT] = { 4096, session_handle_interrupt },
+	[FRAME_SESSION_RESET] = { 4096, session_handle_reset },
+	[FRAME_SESSION_UNDO] = { 4096, session_handle_undo },
+	[FRAME_SESSION_VARIABLES] = { 4096, session_handle_variables },
+	[FRAME_SESSION_SHOW] = { 4096, session_handle_show },
+	[FRAME_SESSION_LIST] = { 4096, session_handle_list },
+	[FRAME_SESSION_HISTORY] = { 4096, session_handle_history },
+	[FRAME_SESSION_DELETE] = { 4096, session_handle_delete },
+	[FRAME_INFO] = { 4096, info_handle },
+};
+
+struct daemon {
+	struct executor executor;
+	struct loop_source signals;
+	struct loop_timer stop;
+	uint64_t stop_at_us;
+	bool ending;
+	bool doctor_only;
+	int exit_status;
+	uid_t peer;
+};
+
+static _Noreturn void die(const char *what, int error)
+{
+	log_error("cannot %s: %s", what, strerror(-error));
+	exit(EXIT_UNSAFE);
+}
+
+/* -- shutting down -------------------------------------------------------------- */
+
+/* The loop ends when the last sandbox has been buried. */
+static void stop_if_buried(struct daemon *daemon)
+{
+	if (daemon->ending && !sandboxes_count(daemon->executor.sandboxes))
+		loop_stop(daemon->executor.loop);
+}
+
+static void end_everything(struct daemon *daemon)
+{
+	struct executor *executor = &daemon->executor;
+
+	if (daemon->ending)
+		return;
+	daemon->ending = true;
+	loop_clear_timer(executor->loop, &daemon->stop);
+	sessions_end_all(executor);
+	server_free(executor->server);
+	executor->server = NULL;
+	doctor_free(executor->doctor);
+	executor->doctor = NULL;
+	pool_close(executor->pool);
+	stop_if_buried(daemon);
+}
+
+/* What runs may go on for a while; then it is over. */
+static void on_stop_timer(struct loop_timer *timer)
+{
+	struct daemon *daemon = LOOP_OWNER(timer, struct daemon, stop);
+	struct executor *executor = &daemon->executor;
+	bool over = !executor->server || !server_calls(executor->server) ||
+		    loop_now_us() >= daemon->stop_at_us;
+
+	if (over || loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US,
+				   on_stop_timer))
+		end_everything(daemon);
+}
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = LOOP_OWNER(source, struct daemon, signals);
+	struct executor *executor = &daemon->executor;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof info) != sizeof info)
+		return;
+	log_info("signal %u: stopping", info.ssi_signo);
+	if (executor->stopping) { /* the second one: at once */
+		end_everything(daemon);
+		return;
+	}
+	executor->stopping = true;
+	daemon->stop_at_us = loop_now_us() + executor->options.shutdown_ms * 1000;
+	if (executor->server)
+		server_stop(executor->server);
+	on_stop_timer(&daemon->stop);
+}
+
+/* -- what the parts tell ---------------------------------------------------------- */
+
+static void on_born(void *context, uint64_t cookie, pid_t pid, int pidfd, uint64_t generation)
+{
+	struct daemon *daemon = context;
+
+	sandboxes_born(daemon->executor.sandboxes, cookie, pid, pidfd, generation);
+}
+
+static void on_warm(void *context)
+{
+	struct daemon *daemon = context;
+
+	pool_refill(daemon->executor.pool);
+}
+
+static void on_hopeless(void *context)
+{
+	struct daemon *daemon = context;
+
+	log_error("not serving: no zygote can start; the lines above say why");
+	daemon->exit_status = EXIT_UNSAFE;
+	end_everything(daemon);
+}
+
+static void on_retired(void *context, uint64_t generation)
+{
+	struct daemon *daemon = context;
+
+	pool_drain(daemon->executor.pool, generation);
+}
+
+static void on_gone(void *context)
+{
+	struct daemon *daemon = context;
+
+	pool_refill(daemon->executor.pool);
+	stop_if_buried(daemon);
+}
+
+static void on_available(void *context)
+{
+	struct daemon *daemon = context;
+
+	admission_pump(daemon->executor.admission);
+}
+
+static void on_examined(struct executor *executor)
+{
+	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
+
+	doctor_log(executor->doctor);
+	if (daemon->doctor_only)
+		doctor_print(executor->doctor, stdout);
+	if (!doctor_healthy(executor->doctor)) {
+		log_error("not serving: a wall of the sandbox does not hold; see executor --doctor");
+		daemon->exit_status = EXIT_UNSAFE;
+		end_everything(daemon);
+		return;
+	}
+	if (daemon->doctor_only) {
+		end_everything(daemon);
+		return;
+	}
+	int error = server_new(&(struct server_config){
+				       .loop = executor->loop,
+				       .path = executor->options.socket,
+				       .peer = daemon->peer,
+				       .operations = operations,
+				       .operation_count = sizeof operations / sizeof *operations,
+				       .context = executor },
+			       &executor->server);
+	if (error) {
+		log_error("cannot listen on %s: %s", executor->options.socket, strerror(-error));
+		daemon->exit_status = EXIT_UNSAFE;
+		end_everything(daemon);
+		return;
+	}
+	log_info("serving on %s, cgroups %s, every wall holds", executor->options.socket,
+		 cgroup_tree_version(executor->cgroups));
+}
+
+/* -- setting up -------------------------------------------------------------------- */
+
+/* FNV-1a (Fowler, Noll, Vo): our cgroup's name must be the same for the daemon
+ * that follows a killed one, and another for one with another socket. */
+static void default_cgroup_name(const char *socket, char *ret_name, size_t size)
+{
+	uint32_t hash = 2166136261u;
+
+	for (const char *c = socket; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 16777619u;
+	snprintf(ret_name, size, "vivarium-%08x", hash);
+}
+
+static void open_cgroups(struct executor *executor)
+{
+	const struct options *options = &executor->options;
+	char name[64], message[CGROUP_MESSAGE_BYTES];
+
+	default_cgroup_name(options->socket, name, sizeof name);
+	if (*options->cgroup_name)
+		snprintf(name, sizeof name, "%s", options->cgroup_name);
+	if (!cgroup_tree_open(options->cgroup_parent, name, &executor->cgroups, message))
+		return;
+	if (!options->allow_no_cgroups) {
+		log_error("%s; or serve without those limits: --allow-no-cgroups on", message);
+		exit(EXIT_UNSAFE);
+	}
+	log_warn("%s; serving without limits on memory, processes and CPU", message);
+	if (cgroup_tree_none(&executor->cgroups))
+		die("remember that there are no cgroups", -ENOMEM);
+}
+
+/* Beside us in a build folder, or where it was installed. */
+static int open_zygote(const struct options *options)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof path - 8);
+
+	if (*options->zygote_path)
+		return open(options->zygote_path, O_RDONLY | O_CLOEXEC);
+	if (length > 0) {
+		path[length] = '\0';
+		strcpy(strrchr(path, '/') + 1, "zygote");
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+	}
+	return open(ZYGOTE_PATH, O_RDONLY | O_CLOEXEC);
+}
+
+/* Every session needs about a dozen. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void isolate_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		die("take a mount namespace (CAP_SYS_ADMIN is needed)", -errno);
+}
+
+static void watch_signals(struct daemon *daemon)
+{
+	sigset_t signals;
+	int error;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	error = fd < 0 ? -errno :
+			 loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
+	if (error)
+		die("watch for signals", error);
+}
+
+static uint64_t deepest_undo(void)
+{
+	uint64_t deepest = 0;
+
+	for (size_t i = 0; i < PROFILE_COUNT; i++)
+		if (profiles[i].undo_depth > deepest)
+			deepest = profiles[i].undo_depth;
+	return deepest + 1;
+}
+
+static void make_parts(struct daemon *daemon)
+{
+	struct executor *executor = &daemon->executor;
+	const struct options *options = &executor->options;
+	int error = slots_new(options->sandboxes, &executor->slots);
+
+	if (!error)
+		error = sandboxes_new(
+			&(struct sandboxes_config){
+				.loop = executor->loop,
+				.cgroups = executor->cgroups,
+				.slots = executor->slots,
+				.uid_base = (uid_t)options->uid_base + SLOT_UIDS,
+				.cpu_percent = options->cpu_percent,
+				.undo_depth_max = deepest_undo(),
+				.limits = profiles[PROFILE_NATIVE].limits,
+				.gone = on_gone,
+				.context = daemon },
+			&executor->sandboxes);
+	if (!error)
+		error = pool_new(&(struct pool_config){ .loop = executor->loop,
+							.sandboxes = executor->sandboxes,
+							.slots = executor->slots,
+							.size = options->pool,
+							.available = on_available,
+							.context = daemon },
+				 &executor->pool);
+	if (!error)
+		error = admission_new(&(struct admission_config){ .loop = executor->loop,
+								  .pool = executor->pool,
+								  .running = options->running,
+								  .queue = options->queue,
+								  .queue_ms = options->queue_ms },
+				      &executor->admission);
+	if (error)
+		die("make the daemon's parts", error);
+}
+
+static void start_zygotes(struct daemon *daemon)
+{
+	struct executor *executor = &daemon->executor;
+	const struct options *options = &executor->options;
+	int program = open_zygote(options);
+
+	if (program < 0)
+		die("open the zygote program (setting zygote_path)", -errno);
+	int error = nursery_new(&(struct nursery_config){ .loop = executor->loop,
+							  .zygotes = options->zygotes,
+							  .max_forks = options->zygote_forks,
+							  .max_age_ms = options->zygote_age_ms,
+							  .preloads = options->preloads,
+							  .root_paths = options->root_paths,
+							  .program = program,
+							  .uid = (uid_t)options->uid_base,
+							  .born = on_born,
+							  .warm = on_warm,
+							  .hopeless = on_hopeless,
+							  .retired = on_retired,
+							  .context = daemon },
+				&executor->nursery);
+	if (error)
+		die("start the zygotes", error);
+	sandboxes_set_nursery(executor->sandboxes, executor->nursery);
+}
+
+static void set_log_level(const char *name)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!strcmp(name, names[i])) {
+			log_set_level((enum log_level)i);
+			return;
+		}
+	}
+	log_error("log_level must be error, warn, info or debug, not \"%s\"", name);
+	exit(EXIT_CONFIG);
+}
+
+static void tear_down(struct daemon *daemon)
+{
+	struct executor *executor = &daemon->executor;
+
+	nursery_free(executor->nursery);
+	admission_free(executor->admission);
+	pool_free(executor->pool);
+	sandboxes_free(executor->sandboxes);
+	slots_free(executor->slots);
+	cgroup_tree_close(executor->cgroups);
+	close(daemon->signals.fd);
+	loop_free(executor->loop);
+	options_free(&executor->options);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon;
+	struct executor *executor = &daemon.executor;
+	char message[CAPS_MESSAGE_BYTES];
+	int action = options_parse(argc, argv, &executor->options);
+
+	if (action < 0)
+		return EXIT_CONFIG;
+	if (action == OPTIONS_EXIT)
+		return 0;
+	set_log_level(executor->options.log_level);
+	if (options_find_uid(executor->options.peer_user, &daemon.peer)) {
+		log_error("peer_user: there is no user \"%s\"", executor->options.peer_user);
+		return EXIT_CONFIG;
+	}
+	if (action == OPTIONS_CHECK) {
+		printf("executor: the settings are right\n");
+		return 0;
+	}
+	daemon.doctor_only = action == OPTIONS_DOCTOR;
+	raise_descriptor_limit();
+	isolate_mounts();
+	open_cgroups(executor);
+	if (caps_keep_needed(message)) {
+		log_error("%s", message);
+		return EXIT_UNSAFE;
+	}
+	int error = loop_new(&executor->loop);
+	if (error)
+		die("make the event loop", error);
+	watch_signals(&daemon);
+	make_parts(&daemon);
+	start_zygotes(&daemon);
+	error = doctor_begin(executor, on_examined, &executor->doctor);
+	if (error)
+		die("examine the sandbox", error);
+	error = loop_run(executor->loop);
+	if (error)
+		log_error("the event loop has failed: %s", strerror(-error));
+	tear_down(&daemon);
+	return error ? EXIT_UNSAFE : daemon.exit_status;
+}

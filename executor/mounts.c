@@ -1,0 +1,135 @@
+#define _GNU_SOURCE
+#include "mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "owned.h"
+
+static int set_number(int filesystem, const char *key, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	return fsconfig(filesystem, FSCONFIG_SET_STRING, key, text, 0) ? -errno : 0;
+}
+
+static int make_tmpfs(uint64_t bytes, uint64_t inodes)
+{
+	AUTO_FD context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int error;
+
+	if (context < 0)
+		return -errno;
+	error = set_number(context, "size", bytes);
+	if (!error)
+		error = set_number(context, "nr_inodes", inodes);
+	if (!error && fsconfig(context, FSCONFIG_SET_STRING, "mode", "755", 0))
+		error = -errno;
+	if (!error && fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		error = -errno;
+	if (error)
+		return error;
+	int fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_folder(int filesystem, const char *name, mode_t mode, uid_t uid, gid_t gid)
+{
+	AUTO_FD folder = -1;
+
+	if (mkdirat(filesystem, name, mode))
+		return -errno;
+	folder = openat(filesystem, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	/* chmod too: the umask is not ours to trust */
+	if (folder < 0 || fchmod(folder, mode) || fchown(folder, uid, gid))
+		return -errno;
+	int mount = open_tree(folder, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return mount < 0 ? -errno : mount;
+}
+
+int workspace_create(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid,
+		     struct workspace *ret_workspace)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} folders[] = { { "workspace", 0755 }, { "tmp", 01777 }, { "shm", 01777 } };
+	struct workspace made = WORKSPACE_CLOSED;
+	int error = 0;
+
+	made.filesystem = make_tmpfs(bytes, inodes);
+	if (made.filesystem < 0)
+		return made.filesystem;
+	for (size_t i = 0; !error && i < sizeof folders / sizeof *folders; i++) {
+		made.mounts[i] =
+			make_folder(made.filesystem, folders[i].name, folders[i].mode, uid, gid);
+		if (made.mounts[i] < 0)
+			error = made.mounts[i];
+	}
+	if (!error) {
+		made.folder = openat(made.filesystem, folders[0].name,
+				     O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+		if (made.folder < 0)
+			error = -errno;
+	}
+	if (error) {
+		workspace_close(&made);
+		return error;
+	}
+	*ret_workspace = made;
+	return 0;
+}
+
+int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t inodes)
+{
+	AUTO_FD context = fspick(workspace->filesystem, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+	int error;
+
+	if (context < 0)
+		return -errno;
+	error = set_number(context, "size", bytes);
+	if (!error)
+		error = set_number(context, "nr_inodes", inodes);
+	if (!error && fsconfig(context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0))
+		error = -errno;
+	return error;
+}
+
+int workspace_full(const struct workspace *workspace)
+{
+	struct statfs info;
+
+	if (fstatfs(workspace->filesystem, &info))
+		return 0;
+	return info.f_bavail == 0 || info.f_ffree == 0;
+}
+
+void workspace_close_mounts(struct workspace *workspace)
+{
+	for (size_t i = 0; i < sizeof workspace->mounts / sizeof *workspace->mounts; i++)
+		owned_close(&workspace->mounts[i]);
+}
+
+void workspace_close(struct workspace *workspace)
+{
+	workspace_close_mounts(workspace);
+	owned_close(&workspace->folder);
+	owned_close(&workspace->filesystem);
+}
+
+int proc_mount(int context)
+{
+	if (fsconfig(context, FSCONFIG_SET_STRING, "hidepid", "invisible", 0) ||
+	    fsconfig(context, FSCONFIG_SET_STRING, "subset", "pid", 0) ||
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	int fd = fsmount(context, FSMOUNT_CLOEXEC,
+			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,306 @@
+#define _GNU_SOURCE
+#include "nursery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <grp.h>
+#include <unistd.h>
+
+#include "birth.h"
+#include "log.h"
+#include "owned.h"
+#include "packet.h"
+#include "root.h"
+
+enum { RESTART_MS = 500, PROGRAM_FD = 4, COLD_DEATHS_MAX = 3 };
+
+struct zygote {
+	struct nursery *nursery;
+	struct loop_source source; /* its socket */
+	struct loop_timer timer;   /* restart after a death; replacement for age */
+	pid_t pid;                 /* 0: none */
+	bool warm;
+	bool tired;       /* to be replaced once its answers are in */
+	uint64_t pending; /* requests that it has not answered */
+	uint64_t forks;
+	uint64_t generation;
+};
+
+struct nursery {
+	struct nursery_config config;
+	size_t next; /* whose turn it is */
+	uint64_t generations;
+	uint64_t cold_deaths; /* before any has become warm */
+	bool ever_warm;
+	bool closing;
+	struct zygote zygotes[];
+};
+
+static void start(struct zygote *zygote);
+
+/* -- in the forked child ---------------------------------------------------- */
+
+static int drop_everything(uid_t uid)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		return -errno;
+	if (syscall(SYS_capset, &header, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return setuid(0) == 0 ? -EUCLEAN : 0;
+}
+
+static int arrange_descriptors(int program, int socket)
+{
+	int null = open("/dev/null", O_RDWR);
+	/* out of the way of the numbers below */
+	int high_program = fcntl(program, F_DUPFD, 16);
+	int high_socket = fcntl(socket, F_DUPFD, 16);
+
+	if (null < 0 || high_program < 0 || high_socket < 0)
+		return -errno;
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(high_socket, ZYGOTE_SOCKET_FD) < 0 ||
+	    dup3(high_program, PROGRAM_FD, O_CLOEXEC) < 0)
+		return -errno;
+	return close_range(PROGRAM_FD + 1, ~0u, 0) ? -errno : 0;
+}
+
+static _Noreturn void become_zygote(const struct nursery_config *config, int socket)
+{
+	char step[ROOT_STEP_BYTES] = "";
+	char *const arguments[] = { "vivarium-zygote", (char *)(uintptr_t)config->preloads, NULL };
+	char *const environment[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
+				      "HOME=/workspace", "TMPDIR=/tmp", NULL };
+	sigset_t none;
+	int error = root_enter(config->root_paths, step);
+
+	if (!error) {
+		snprintf(step, sizeof step, "arrange descriptors");
+		error = arrange_descriptors(config->program, socket);
+	}
+	if (!error) {
+		snprintf(step, sizeof step, "drop privileges");
+		error = drop_everything(config->uid);
+	}
+	if (!error) {
+		sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		(void)signal(SIGPIPE, SIG_DFL);
+		execveat(PROGRAM_FD, "", arguments, environment, AT_EMPTY_PATH);
+		snprintf(step, sizeof step, "execute the zygote");
+		error = -errno;
+	}
+	log_error("zygote: cannot %s: %s", step, strerror(-error));
+	_exit(1);
+}
+
+/* -- in the daemon ---------------------------------------------------------- */
+
+static void retire(struct zygote *zygote)
+{
+	uint64_t generation = zygote->generation;
+	struct nursery *nursery = zygote->nursery;
+
+	loop_remove(nursery->config.loop, &zygote->source);
+	if (zygote->source.fd >= 0)
+		close(zygote->source.fd); /* end of file: it ends */
+	zygote->source.fd = -1;
+	if (zygote->pid > 0) {
+		(void)kill(zygote->pid, SIGKILL);
+		while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	zygote->pid = 0;
+	zygote->warm = false;
+	zygote->tired = false;
+	zygote->pending = 0;
+	loop_clear_timer(nursery->config.loop, &zygote->timer);
+	if (!nursery->closing)
+		nursery->config.retired(nursery->config.context, generation);
+}
+
+static void on_restart(struct loop_timer *timer)
+{
+	start(LOOP_OWNER(timer, struct zygote, timer));
+}
+
+static void replace_if_done(struct zygote *zygote)
+{
+	if (!zygote->tired || zygote->pending)
+		return;
+	log_info("zygote %llu has forked %llu times; replacing it",
+		 (unsigned long long)zygote->generation, (unsigned long long)zygote->forks);
+	retire(zygote);
+	start(zygote);
+}
+
+static void on_age(struct loop_timer *timer)
+{
+	struct zygote *zygote = LOOP_OWNER(timer, struct zygote, timer);
+
+	zygote->tired = true;
+	replace_if_done(zygote);
+}
+
+static void on_death(struct zygote *zygote)
+{
+	struct nursery *nursery = zygote->nursery;
+
+	log_error("zygote %llu has died; starting another",
+		  (unsigned long long)zygote->generation);
+	retire(zygote);
+	if (loop_set_timer(nursery->config.loop, &zygote->timer,
+			   loop_now_us() + RESTART_MS * 1000, on_restart))
+		log_error("zygote: no memory for a timer");
+	if (!nursery->ever_warm && ++nursery->cold_deaths == COLD_DEATHS_MAX)
+		nursery->config.hopeless(nursery->config.context);
+}
+
+static void on_warm(struct zygote *zygote)
+{
+	struct nursery *nursery = zygote->nursery;
+
+	zygote->warm = true;
+	nursery->ever_warm = true;
+	if (nursery->config.max_age_ms)
+		(void)loop_set_timer(nursery->config.loop, &zygote->timer,
+				     loop_now_us() + nursery->config.max_age_ms * 1000, on_age);
+	log_debug("zygote %llu is warm", (unsigned long long)zygote->generation);
+	nursery->config.warm(nursery->config.context);
+}
+
+static void on_packet(struct loop_source *source, uint32_t events)
+{
+	struct zygote *zygote = LOOP_OWNER(source, struct zygote, source);
+	struct nursery_config *config = &zygote->nursery->config;
+	struct spawn_reply reply;
+	int fds[PACKET_FDS_MAX];
+	size_t count = 0;
+	int got = packet_receive(source->fd, &reply, sizeof reply, fds, &count);
+
+	(void)events;
+	if (got == -EAGAIN)
+		return;
+	if (got <= 0 || count > 1) {
+		for (size_t i = 0; got > 0 && i < count; i++)
+			close(fds[i]);
+		on_death(zygote);
+		return;
+	}
+	if (!reply.cookie) {
+		on_warm(zygote);
+		return;
+	}
+	config->born(config->context, reply.cookie, reply.pid, count ? fds[0] : -1,
+		     zygote->generation);
+	zygote->pending--;
+	replace_if_done(zygote);
+}
+
+static int start_process(struct zygote *zygote)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	zygote->pid = fork();
+	if (zygote->pid == 0)
+		become_zygote(&zygote->nursery->config, pair[1]);
+	close(pair[1]);
+	if (zygote->pid < 0) {
+		close(pair[0]);
+		zygote->pid = 0;
+		return -errno;
+	}
+	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	return loop_add(zygote->nursery->config.loop, &zygote->source, pair[0], EPOLLIN, on_packet);
+}
+
+static void start(struct zygote *zygote)
+{
+	zygote->generation = ++zygote->nursery->generations;
+	zygote->forks = 0;
+	zygote->source.fd = -1;
+	int error = start_process(zygote);
+	if (error) {
+		log_error("zygote: cannot start: %s", strerror(-error));
+		(void)loop_set_timer(zygote->nursery->config.loop, &zygote->timer,
+				     loop_now_us() + RESTART_MS * 1000, on_restart);
+	}
+}
+
+int nursery_new(const struct nursery_config *config, struct nursery **ret_nursery)
+{
+	struct nursery *nursery =
+		calloc(1, sizeof *nursery + config->zygotes * sizeof *nursery->zygotes);
+
+	if (!nursery)
+		return -ENOMEM;
+	nursery->config = *config;
+	for (size_t i = 0; i < config->zygotes; i++) {
+		nursery->zygotes[i].nursery = nursery;
+		start(&nursery->zygotes[i]);
+	}
+	*ret_nursery = nursery;
+	return 0;
+}
+
+static struct zygote *next_warm(struct nursery *nursery)
+{
+	for (size_t i = 0; i < nursery->config.zygotes; i++) {
+		struct zygote *zygote = &nursery->zygotes[nursery->next];
+
+		nursery->next = (nursery->next + 1) % nursery->config.zygotes;
+		if (zygote->warm && !zygote->tired)
+			return zygote;
+	}
+	return NULL;
+}
+
+int nursery_spawn(struct nursery *nursery, uint64_t cookie, int warden_socket, int mailbox_fd)
+{
+	struct zygote *zygote = next_warm(nursery);
+	int fds[] = { warden_socket, mailbox_fd };
+
+	if (!zygote)
+		return -EAGAIN;
+	struct spawn_request request = { .cookie = cookie };
+	int error = packet_send(zygote->source.fd, &request, sizeof request, fds, 2);
+	if (error)
+		return error;
+	zygote->pending++;
+	zygote->forks++;
+	zygote->tired |= zygote->forks >= nursery->config.max_forks;
+	return 0;
+}
+
+size_t nursery_warm_count(const struct nursery *nursery)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < nursery->config.zygotes; i++)
+		count += nursery->zygotes[i].warm;
+	return count;
+}
+
+void nursery_free(struct nursery *nursery)
+{
+	if (!nursery)
+		return;
+	nursery->closing = true;
+	for (size_t i = 0; i < nursery->config.zygotes; i++)
+		retire(&nursery->zygotes[i]);
+	close(nursery->config.program);
+	free(nursery);
+}

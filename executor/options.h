@@ -1,0 +1,48 @@
+/* options.h - the executor's settings: defaults, file, environment, options. */
+#ifndef VIVARIUM_OPTIONS_H
+#define VIVARIUM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct options {
+	char *socket;
+	char *peer_user;       /* who may connect besides root: a name or a uid */
+	char *zygote_path;
+	uint64_t zygotes;
+	uint64_t zygote_forks;
+	uint64_t zygote_age_ms;
+	char *preloads;
+	char *root_paths;
+	uint64_t pool;
+	uint64_t running;
+	uint64_t queue;
+	uint64_t queue_ms;
+	uint64_t sessions;
+	uint64_t sessions_per_client;
+	uint64_t history_cells;
+	uint64_t interrupt_grace_ms;
+	uint64_t checkpoint_bytes;
+	uint64_t cpu_percent;
+	uint64_t uid_base;
+	uint64_t sandboxes;
+	char *cgroup_parent;
+	char *cgroup_name;
+	bool allow_no_cgroups;
+	uint64_t shutdown_ms;
+	char *log_level;
+};
+
+enum options_action { OPTIONS_SERVE, OPTIONS_CHECK, OPTIONS_DOCTOR, OPTIONS_EXIT };
+
+/* Fill `options` and the profiles from all sources. What to do next; or a
+ * negative exit status after an error has been printed. OPTIONS_EXIT: what was
+ * asked for (--help, --version, --sample-config) has been printed. */
+int options_parse(int argc, char **argv, struct options *options);
+void options_free(struct options *options);
+
+/* The uid of a user given by name or number. 0 or -ENOENT. */
+int options_find_uid(const char *user, uid_t *ret_uid);
+
+#endif

@@ -1,0 +1,45 @@
+/* profile.h - named sets of limits, one for each kind of client. */
+#ifndef VIVARIUM_PROFILE_H
+#define VIVARIUM_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fields.h"
+#include "run_limits.h"
+
+enum profile_id {
+	PROFILE_NATIVE,     /* the native API and the execution agent */
+	PROFILE_PLAYGROUND,
+	PROFILE_REPL,
+	PROFILE_WORKSPACE,
+	PROFILE_STRICT,     /* the session server with strict limits */
+	PROFILE_COUNT
+};
+
+struct profile {
+	const char *name;
+	struct limits limits;
+	bool readonly;         /* the file-system profile `readonly` */
+	uint64_t sessions;     /* at most, of this profile */
+	uint64_t idle_ms;      /* a session without a request lives so long */
+	uint64_t lifetime_ms;  /* and in no case longer than that */
+	uint64_t undo_depth;   /* cells that can be undone */
+};
+
+extern struct profile profiles[PROFILE_COUNT]; /* filled by options.c, then constant */
+
+/* By name; NULL if there is none. */
+const struct profile *profile_find(const char *name, size_t length);
+
+/* `base` lowered by the fields of a request. 0; or -EINVAL with the field that
+ * asks for more, or for nothing, in *ret_field and the most it may be in
+ * *ret_most. */
+int limits_lower(const struct limits *base, const void *fields, size_t length,
+		 struct limits *ret_limits, unsigned *ret_field, uint64_t *ret_most);
+
+/* Append limits as fields. 0 or -errno. */
+int limits_put(const struct limits *limits, struct buffer *list);
+
+#endif

@@ -1,0 +1,139 @@
+/* sandbox.h - one sandbox: its birth, its interpreter, its jobs, its end.
+ *
+ * Everything here happens in the daemon's one thread and never waits. An owner
+ * is told by callbacks what its sandbox does; from within any of them it may
+ * kill the sandbox. Call order:
+ *
+ *   sandbox_create() ... idle() ... sandbox_start() ... output()* done()
+ *                          ^                                       |
+ *                          +--- sandbox_start() again, or _checkpoint(), ...
+ *   sandbox_kill()   at any moment; no callback comes after it
+ */
+#ifndef VIVARIUM_SANDBOX_H
+#define VIVARIUM_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cgroup.h"
+#include "run_limits.h"
+#include "loop.h"
+#include "mailbox.h"
+#include "nursery.h"
+#include "slots.h"
+
+struct sandbox;
+
+enum sandbox_stream { SANDBOX_STDOUT, SANDBOX_STDERR };
+
+struct sandbox_owner {
+	/* The interpreter waits for a job; the first time, the sandbox is made. */
+	void (*idle)(void *context, struct sandbox *sandbox);
+	/* The job is over, all its output has been given, the report can be read. */
+	void (*done)(void *context, struct sandbox *sandbox);
+	/* Bytes that the job wrote. */
+	void (*output)(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
+		       const uint8_t *bytes, size_t length);
+	/* The interpreter has died; status as wait(2) gives it. */
+	void (*died)(void *context, struct sandbox *sandbox, int status);
+	/* It could not be made, or its warden is gone: only sandbox_kill() is left. */
+	void (*failed)(void *context, struct sandbox *sandbox);
+	void *context;
+};
+
+struct sandbox_job {
+	uint32_t kind;  /* enum job_kind of zygote/python.h */
+	uint32_t flags; /* enum mailbox_flag */
+	uint64_t execution;
+	const void *payload;
+	size_t payload_length; /* at most MAILBOX_PAYLOAD_MAX */
+	const void *stdin_bytes; /* copied */
+	size_t stdin_length;
+	uint64_t open_files, file_bytes;
+};
+
+struct sandboxes; /* what all have in common */
+
+struct sandboxes_config {
+	struct loop *loop;
+	struct cgroup_tree *cgroups;
+	struct slots *slots;
+	uid_t uid_base;
+	uint64_t cpu_percent;
+	uint64_t undo_depth_max; /* processes that checkpoints may need on top */
+	struct limits limits;    /* of a fresh sandbox, until sandbox_limit() */
+	/* A sandbox has gone altogether: its slot is free again. */
+	void (*gone)(void *context);
+	void *context;
+};
+
+int sandboxes_new(const struct sandboxes_config *config, struct sandboxes **ret_sandboxes);
+void sandboxes_set_nursery(struct sandboxes *sandboxes, struct nursery *nursery);
+/* To be called by the nursery. */
+void sandboxes_born(struct sandboxes *sandboxes, uint64_t cookie, pid_t pid, int pidfd,
+		    uint64_t generation);
+/* How many exist, dying ones included. */
+size_t sandboxes_count(const struct sandboxes *sandboxes);
+void sandboxes_free(struct sandboxes *sandboxes); /* when none exists */
+
+/* Begin to make one. 0; -EAGAIN without a free slot or a warm zygote; -errno. */
+int sandbox_create(struct sandboxes *sandboxes, const struct sandbox_owner *owner,
+		   struct sandbox **ret_sandbox);
+
+/* Hand it to another owner. */
+void sandbox_set_owner(struct sandbox *sandbox, const struct sandbox_owner *owner);
+
+/* What is it? */
+int sandbox_slot(const struct sandbox *sandbox);
+uint64_t sandbox_generation(const struct sandbox *sandbox);
+bool sandbox_is_idle(const struct sandbox *sandbox);
+/* A directory descriptor of its workspace; borrowed. */
+int sandbox_workspace(const struct sandbox *sandbox);
+int sandbox_workspace_full(const struct sandbox *sandbox);
+
+/* Change what it may use. Only while idle. 0 or -errno. */
+int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);
+
+/* Give the idle interpreter a job. 0 or -errno. */
+int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job);
+
+/* After done(): what the interpreter reported, HOSTILE, copied once. The caller
+ * frees *ret_report. 0 or -errno. */
+int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length,
+			int32_t *ret_exit_code);
+
+/* Send the interpreter a signal. 0 or -errno. */
+int sandbox_signal(struct sandbox *sandbox, int signal);
+
+int sandbox_read_usage(const struct sandbox *sandbox, struct cgroup_usage *ret_usage);
+
+/* Let the idle interpreter make a checkpoint; idle() follows. At most `keep`
+ * are kept, the oldest goes. 0 or -errno. */
+int sandbox_checkpoint(struct sandbox *sandbox, size_t keep);
+
+/* Was the last one asked for made? */
+bool sandbox_checkpointed(const struct sandbox *sandbox);
+
+/* How many checkpoints are alive, counted from the newest to the first that is
+ * not. */
+size_t sandbox_checkpoints(struct sandbox *sandbox);
+
+/* Kill them all. */
+void sandbox_drop_checkpoints(struct sandbox *sandbox);
+
+/* Kill the interpreter and all that the program started, drop the `drop` newest
+ * checkpoints, and let the newest of the rest go on as the interpreter. If that
+ * one is dead (or there is none) all go, and a fresh interpreter starts: never
+ * an older state than asked for. idle() follows; *ret_fresh says which it is. */
+int sandbox_restore(struct sandbox *sandbox, size_t drop, bool *ret_fresh);
+
+/* Let the next sandbox_restore() empty the workspace, once the program is dead. */
+void sandbox_clear_workspace(struct sandbox *sandbox);
+
+/* Kill everything in it at once; it is gone for the owner. What is left (reaping,
+ * directories) goes on by itself. */
+void sandbox_kill(struct sandbox *sandbox);
+
+#endif

@@ -1,0 +1,102 @@
+/* sandbox_parts.h - the inside of a sandbox, for the sandbox_*.c files alone. */
+#ifndef VIVARIUM_SANDBOX_PARTS_H
+#define VIVARIUM_SANDBOX_PARTS_H
+
+#include "birth.h"
+#include "mounts.h"
+#include "sandbox.h"
+
+enum sandbox_phase {
+	SANDBOX_WAITS_FOR_BIRTH,
+	SANDBOX_SETS_UP,  /* until the interpreter first rings */
+	SANDBOX_IDLE,     /* the interpreter waits, interpreter.ring is set */
+	SANDBOX_BUSY,     /* a job runs */
+	SANDBOX_FREEZES,  /* a checkpoint is being made */
+	SANDBOX_SWEEPS,   /* the program is being killed, to go back */
+	SANDBOX_RETURNS,  /* a checkpoint, or a fresh interpreter, has been started */
+	SANDBOX_DIES,
+};
+
+enum { CHECKPOINTS_MAX = 16, STREAMS = 2 };
+
+/* A process that rings, or rang, the doorbell. */
+struct ringer {
+	pid_t pid;     /* in the daemon's namespace; 0: none */
+	int pidfd;
+	uint64_t ring; /* the notification it waits in; 0: it runs */
+};
+
+struct stream {
+	struct loop_source source; /* reading end */
+	struct sandbox *sandbox;
+};
+
+struct sandbox {
+	struct sandboxes *all;
+	struct sandbox *next, **link; /* in the list of all */
+	struct sandbox_owner owner;
+	enum sandbox_phase phase;
+	uint64_t cookie, generation;
+	int slot;
+	struct limits limits;
+
+	struct cgroup *cgroup;
+	struct workspace workspace;
+	struct mailbox *mailbox;
+
+	struct loop_source warden; /* socket */
+	struct loop_source life;   /* the warden's pidfd */
+	struct loop_source listener;
+	struct loop_timer timer;   /* birth takes too long; sweeping; burying */
+	pid_t warden_pid;
+	pid_t interpreter_inside;  /* its id in the sandbox */
+	struct ringer interpreter;
+	struct ringer checkpoints[CHECKPOINTS_MAX]; /* oldest first */
+	size_t checkpoint_count;
+	bool awaits_frozen, awaits_ready; /* while FREEZES */
+	bool checkpointed;
+	bool clear_workspace; /* when it goes back */
+	bool stdio_intact, stdin_given;
+	unsigned sweeps;
+
+	struct stream streams[STREAMS];
+	struct loop_source feeder; /* writing end of stdin */
+	uint8_t *feed;
+	size_t feed_length, feed_done;
+};
+
+struct sandboxes {
+	struct sandboxes_config config;
+	struct nursery *nursery;
+	struct sandbox *first;
+	size_t count;
+	uint64_t cookies;
+	int null; /* /dev/null, read-only */
+};
+
+/* sandbox.c: something has gone wrong on our side; tells the owner. */
+void sandbox_fail(struct sandbox *sandbox, const char *step, int error);
+
+/* sandbox.c: the limits of its cgroup when its program has these. */
+struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
+					  const struct limits *limits);
+
+/* sandbox.c: send the warden a request. 0 or -errno. */
+int sandbox_ask_warden(struct sandbox *sandbox, enum warden_op op, pid_t pid, const int *fds,
+		       size_t count);
+
+/* sandbox_bell.c: read what rang. */
+void sandbox_on_ring(struct loop_source *source, uint32_t events);
+void ringer_forget(struct ringer *ringer);
+
+/* sandbox_stdio.c */
+int sandbox_give_stdio(struct sandbox *sandbox);
+int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length);
+void sandbox_drain(struct sandbox *sandbox, bool deliver);
+void sandbox_close_stdio(struct sandbox *sandbox);
+void sandbox_close_feeder(struct sandbox *sandbox);
+
+/* sandbox_return.c: begin to kill the program, then go back. */
+void sandbox_on_sweep(struct loop_timer *timer);
+
+#endif
