@@ -66,8 +66,10 @@ int python_finish(int exit_code)
 	drop_holders();
 	if (python_main_drop())
 		PyGC_Collect();
-	if (!python_stdio_flush())
-		flushed = false;
+	if (!flushed)
+		python_stdio_push(); /* its failure has been told */
+	else
+		flushed = python_stdio_flush();
 	fflush(NULL); /* what C code printed */
 	python_fork_end_stranger(flushed ? exit_code : EXIT_OUTPUT_LOST);
 	return flushed ? exit_code : EXIT_OUTPUT_LOST;

@@ -4,6 +4,7 @@
 #include "python_compile.h"
 #include "python_main.h"
 #include "python_source.h"
+#include "python_traceback.h"
 
 /* No frame of ours is below the program's. */
 static PyObject *run_code(PyObject *code, PyObject *globals)
@@ -29,13 +30,33 @@ static PyObject *run_program(const struct program *program, PyObject *globals)
 	return program->last ? run_code(program->last, globals) : Py_NewRef(Py_None);
 }
 
+/* Some errors are found when the compiler has no text any more ("return" outside
+ * of a function). It then looks for a file: the workspace may have one of that
+ * name, with something else in it. */
+static void put_line_into_error(PyObject *filename)
+{
+	AUTO_OBJECT *exception = python_error_take();
+
+	if (exception && PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_SyntaxError)) {
+		long number = python_traceback_line(exception, filename);
+		AUTO_OBJECT *line = python_source_line(filename, number);
+
+		if (line && PyObject_SetAttrString(exception, "text", line) < 0)
+			PyErr_Clear();
+	}
+	if (exception)
+		python_error_restore(take_object(&exception));
+}
+
 PyObject *python_job_evaluate(const struct job *job, PyObject *filename, int *flags)
 {
 	AUTO_PROGRAM program = { NULL, NULL };
 	PyObject *globals = python_main_globals();
 
 	python_source_remember(filename, job->code, job->code_length);
-	if (python_compile_program(job->code, job->code_length, filename, flags, &program) < 0)
+	if (python_compile_program(job->code, job->code_length, filename, flags, &program) < 0) {
+		put_line_into_error(filename);
 		return NULL;
+	}
 	return run_program(&program, globals);
 }

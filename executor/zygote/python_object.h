@@ -13,6 +13,15 @@ static inline void python_object_release(PyObject **object)
 /* A local that owns a reference; NULL is fine. */
 #define AUTO_OBJECT __attribute__((cleanup(python_object_release))) PyObject
 
+/* The reference, which the local then no longer owns. */
+static inline PyObject *take_object(PyObject **object)
+{
+	PyObject *taken = *object;
+
+	*object = NULL;
+	return taken;
+}
+
 #if PY_VERSION_HEX < 0x030a0000 /* Py_NewRef() and Py_XNewRef() came with 3.10 */
 static inline PyObject *python_object_own(PyObject *object)
 {

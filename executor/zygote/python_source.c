@@ -154,3 +154,15 @@ void python_source_remember(PyObject *filename, const char *code, size_t length)
 	}
 	PyErr_Clear();
 }
+
+PyObject *python_source_line(PyObject *filename, long line)
+{
+	PyObject *entry = caches_count ? PyDict_GetItem(caches[caches_count - 1], filename) : NULL;
+	PyObject *lines = entry && PyTuple_Check(entry) && PyTuple_GET_SIZE(entry) == 4
+				  ? PyTuple_GET_ITEM(entry, 2)
+				  : NULL;
+
+	if (!lines || !PyList_Check(lines) || line < 1 || line > PyList_GET_SIZE(lines))
+		return NULL;
+	return Py_NewRef(PyList_GET_ITEM(lines, line - 1));
+}

@@ -20,6 +20,10 @@ bool python_source_has_cookie(const char *code, size_t length);
  * memory tracebacks lack the lines. No error is set. */
 void python_source_remember(PyObject *filename, const char *code, size_t length);
 
+/* Line number `line`, from 1, of a remembered source: a new reference, or NULL
+ * without an error. */
+PyObject *python_source_line(PyObject *filename, long line);
+
 /* Take all of them away again. No error is set. */
 void python_source_forget(void);
 
