@@ -81,10 +81,11 @@ static int write_set(struct repr_text *text, PyObject *set)
 	AUTO_OBJECT *elements = PySequence_List(set);
 	if (!elements)
 		return FAILED;
-	if (PyList_GET_SIZE(elements) == 0)
-		return write_piece(text, PyObject_Repr(set));
 
 	bool frozen = PyFrozenSet_CheckExact(set);
+	if (PyList_GET_SIZE(elements) == 0)
+		return write_ascii(text, frozen ? "frozenset()" : "set()");
+
 	int step = write_ascii(text, frozen ? "frozenset({" : "{");
 	for (Py_ssize_t i = 0; step == GO_ON && i < PyList_GET_SIZE(elements); i++)
 		step = write_element(text, PyList_GET_ITEM(elements, i), i == 0);
@@ -144,7 +145,9 @@ static int write_object(struct repr_text *text, PyObject *object)
 	if (PyDict_CheckExact(object))
 		return write_container(text, object, "{...}", write_dict);
 	if (PyAnySet_CheckExact(object))
-		return write_container(text, object, "set(...)", write_set);
+		return write_container(text, object,
+				       PyFrozenSet_CheckExact(object) ? "frozenset(...)" : "set(...)",
+				       write_set);
 	return write_piece(text, PyObject_Repr(object));
 }
 

@@ -107,14 +107,18 @@ static PyObject *make_stream(int fd)
 	return Py_NewRef(text);
 }
 
-/* A new stream in sys, in place of the program's or of our last one. */
+/* A new stream in sys, in place of the program's or of our last one; None where
+ * the descriptor is not open. */
 static void renew(int fd)
 {
 	AUTO_OBJECT *stream = make_stream(fd);
 
-	if (stream && PySys_SetObject(rules[fd].name, stream) == 0 &&
-	    PySys_SetObject(rules[fd].original, stream) == 0)
-		Py_XSETREF(ours[fd], Py_NewRef(stream));
+	PyErr_Clear();
+	if (!stream)
+		stream = Py_NewRef(Py_None);
+	PySys_SetObject(rules[fd].name, stream);
+	PySys_SetObject(rules[fd].original, stream);
+	Py_XSETREF(ours[fd], Py_NewRef(stream));
 	PyErr_Clear();
 }
 
@@ -150,16 +154,19 @@ void python_stdio_begin(const struct job *job)
 }
 
 /* False if output was lost; the error is then set. */
-static bool flush_stream(int fd)
+static bool flush(PyObject *stream)
 {
-	PyObject *stream = PySys_GetObject(rules[fd].name);
-
 	if (!is_usable(stream))
 		return true;
 
 	AUTO_OBJECT *held = Py_NewRef(stream); /* flush() may replace it in sys */
 	AUTO_OBJECT *done = PyObject_CallMethod(held, "flush", NULL);
 	return done != NULL;
+}
+
+static bool flush_stream(int fd)
+{
+	return flush(PySys_GetObject(rules[fd].name));
 }
 
 bool python_stdio_flush(void)
@@ -181,15 +188,27 @@ void python_stdio_push(void)
 	PyErr_Clear();
 }
 
+/* Ours too, where the program has put another in its place: it may have kept it. */
+static void end_stream(int fd)
+{
+	bool replaced = PySys_GetObject(rules[fd].name) != ours[fd];
+
+	if (replaced)
+		flush_stream(fd);
+	PyErr_Clear();
+	if (flush(ours[fd]))
+		return;
+	PyErr_Clear();
+	if (replaced)
+		Py_CLEAR(ours[fd]);
+	else
+		renew(fd);
+}
+
 void python_stdio_end(void)
 {
-	for (int fd = STDOUT_FILENO; fd < DESCRIPTORS; fd++) {
-		bool lost = !flush_stream(fd);
-
-		PyErr_Clear();
-		if (lost && PySys_GetObject(rules[fd].name) == ours[fd])
-			renew(fd);
-	}
+	end_stream(STDOUT_FILENO);
+	end_stream(STDERR_FILENO);
 }
 
 static void write_descriptor(PyObject *text)
