@@ -7,6 +7,8 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
+#include "root.h"
+
 /* Why each, in docs/SECURITY.md too. */
 static const cap_value_t needed[] = {
 	CAP_SYS_ADMIN,    /* mounts, entering the pid namespaces of sandboxes */
@@ -15,13 +17,20 @@ static const cap_value_t needed[] = {
 	CAP_CHOWN,        /* a workspace belongs to its sandbox */
 	CAP_DAC_OVERRIDE, /* files in a workspace, the wardens' /proc files */
 	CAP_KILL,         /* sandboxes have other uids */
+	CAP_SYS_CHROOT,   /* last: the template's root where pivot_root is refused */
 };
 
-enum { NEEDED = sizeof needed / sizeof *needed };
-
-static int check_present(cap_t now, char message[CAPS_MESSAGE_BYTES])
+/* How many of them: the last one only in Docker's containers. */
+static int needed_count(void)
 {
-	for (size_t i = 0; i < NEEDED; i++) {
+	int all = sizeof needed / sizeof *needed;
+
+	return root_pivot_refused() ? all : all - 1;
+}
+
+static int check_present(cap_t now, int count, char message[CAPS_MESSAGE_BYTES])
+{
+	for (int i = 0; i < count; i++) {
 		cap_flag_value_t has = CAP_CLEAR;
 		char *name;
 
@@ -37,33 +46,33 @@ static int check_present(cap_t now, char message[CAPS_MESSAGE_BYTES])
 	return 0;
 }
 
-static int is_needed(cap_value_t value)
+static int is_needed(cap_value_t value, int count)
 {
-	for (size_t i = 0; i < NEEDED; i++)
+	for (int i = 0; i < count; i++)
 		if (needed[i] == value)
 			return 1;
 	return 0;
 }
 
-static int shrink_bounding_set(void)
+static int shrink_bounding_set(int count)
 {
 	/* dropping takes CAP_SETPCAP: without it what is bounding was set by
 	 * whoever started us */
 	for (cap_value_t value = 0; prctl(PR_CAPBSET_READ, value, 0, 0, 0) >= 0; value++)
-		if (!is_needed(value) && prctl(PR_CAPBSET_DROP, value, 0, 0, 0) && errno != EPERM)
+		if (!is_needed(value, count) && prctl(PR_CAPBSET_DROP, value, 0, 0, 0) && errno != EPERM)
 			return -errno;
 	return 0;
 }
 
-static int set_only_needed(void)
+static int set_only_needed(int count)
 {
 	cap_t only = cap_init();
 	int error = 0;
 
 	if (!only)
 		return -ENOMEM;
-	if (cap_set_flag(only, CAP_PERMITTED, NEEDED, needed, CAP_SET) ||
-	    cap_set_flag(only, CAP_EFFECTIVE, NEEDED, needed, CAP_SET) || cap_set_proc(only))
+	if (cap_set_flag(only, CAP_PERMITTED, count, needed, CAP_SET) ||
+	    cap_set_flag(only, CAP_EFFECTIVE, count, needed, CAP_SET) || cap_set_proc(only))
 		error = -errno;
 	cap_free(only);
 	return error;
@@ -72,18 +81,19 @@ static int set_only_needed(void)
 int caps_keep_needed(char message[CAPS_MESSAGE_BYTES])
 {
 	cap_t now = cap_get_proc();
+	int count = needed_count();
 	int error;
 
 	if (!now)
 		return -errno;
-	error = check_present(now, message);
+	error = check_present(now, count, message);
 	cap_free(now);
 	if (error)
 		return error;
 	snprintf(message, CAPS_MESSAGE_BYTES, "capabilities cannot be dropped");
-	error = shrink_bounding_set();
+	error = shrink_bounding_set(count);
 	if (!error)
-		error = set_only_needed();
+		error = set_only_needed(count);
 	if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		error = -errno;
 	return error;
@@ -91,5 +101,7 @@ int caps_keep_needed(char message[CAPS_MESSAGE_BYTES])
 
 const char *caps_needed_text(void)
 {
-	return "SYS_ADMIN, SETUID, SETGID, CHOWN, DAC_OVERRIDE, KILL";
+	return needed_count() == sizeof needed / sizeof *needed
+		       ? "SYS_ADMIN, SETUID, SETGID, CHOWN, DAC_OVERRIDE, KILL, SYS_CHROOT"
+		       : "SYS_ADMIN, SETUID, SETGID, CHOWN, DAC_OVERRIDE, KILL";
 }

@@ -286,17 +286,31 @@ static int fill(int root, const struct binds *binds, char step[ROOT_STEP_BYTES])
 	return error;
 }
 
+/* Docker's system call filter refuses pivot_root to everybody. Then the template
+ * is laid over the old root, which stays beneath it: nobody gets there, because
+ * in the sandboxes' namespaces, made by less privileged users, the mount on top
+ * is locked. Takes CAP_SYS_CHROOT. */
+static int cover_old_root(int root)
+{
+	if (move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH))
+		return -errno;
+	return chroot(".") ? -errno : 0;
+}
+
 static int pivot(int root)
 {
 	struct mount_attr attr = { .attr_set = folder_attributes };
+	int error = 0;
 
-	if (mount_setattr(root, "", AT_EMPTY_PATH, &attr, sizeof attr))
+	if (mount_setattr(root, "", AT_EMPTY_PATH, &attr, sizeof attr) || fchdir(root))
 		return -errno;
-	if (fchdir(root) || syscall(SYS_pivot_root, ".", "."))
-		return -errno;
-	/* the old root lies on top of the new one now */
-	if (umount2(".", MNT_DETACH))
-		return -errno;
+	if (root_pivot_refused())
+		error = cover_old_root(root);
+	else if (syscall(SYS_pivot_root, ".", ".") ||
+		 umount2(".", MNT_DETACH)) /* the old root lies on top of the new one */
+		error = -errno;
+	if (error)
+		return error;
 	return chdir("/") ? -errno : 0;
 }
 
@@ -322,6 +336,12 @@ static int build(struct binds *binds, const char *paths, char step[ROOT_STEP_BYT
 		return error;
 	note(step, "pivot into the template");
 	return pivot(root);
+}
+
+bool root_pivot_refused(void)
+{
+	/* the kernel itself would complain about the null pointers */
+	return syscall(SYS_pivot_root, NULL, NULL) && errno == EPERM;
 }
 
 int root_enter(const char *paths, char step[ROOT_STEP_BYTES])

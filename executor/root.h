@@ -6,7 +6,13 @@
 #ifndef VIVARIUM_ROOT_H
 #define VIVARIUM_ROOT_H
 
+#include <stdbool.h>
+
 enum { ROOT_STEP_BYTES = 160 };
+
+/* With CAP_SYS_ADMIN: does a system call filter forbid pivot_root? root_enter()
+ * then needs CAP_SYS_CHROOT as well. */
+bool root_pivot_refused(void);
 
 /* In a forked child: take a mount namespace of one's own, build the template (a
  * read-only tmpfs with the host folders named in `paths`, separated by spaces,

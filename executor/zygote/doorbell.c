@@ -10,7 +10,7 @@ long doorbell_ring(unsigned note, unsigned flags)
 	long answer;
 
 	do {
-		answer = syscall(SYS_nfsservctl, (long)note, (long)flags, 0L);
+		answer = syscall(SYS_remap_file_pages, (long)note, (long)flags, 0L);
 	} while (answer < 0 && errno == EINTR);
 	return answer < 0 ? -errno : answer;
 }
