@@ -1,4 +1,5 @@
 /* repl.c - dialect B: a REPL with a session in the path. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,28 +8,40 @@
 #include "json_input.h"
 #include "run.h"
 
-/* What went wrong, and what that did to the user's variables. */
+/* How the cell failed: the limit's sentence, or the traceback, or what is
+ * nearest to it. */
+static struct text failure(const struct outcome *outcome, char sentence[OUTCOME_SENTENCE_BYTES])
+{
+	if (*outcome_sentence(outcome, sentence))
+		return text_of(sentence);
+	if (outcome->report.traceback.length)
+		return outcome->report.traceback;
+	if (outcome->err.length)
+		return outcome->err;
+	snprintf(sentence, OUTCOME_SENTENCE_BYTES, "Exited with code %lld",
+		 (long long)outcome->return_code);
+	return text_of(sentence);
+}
+
+/* What went wrong, and on a line of its own what that did to the user's
+ * variables, where the executor says. */
 static void write_error(struct json_writer *writer, const struct outcome *outcome)
 {
 	char sentence[OUTCOME_SENTENCE_BYTES];
-	char text[OUTCOME_SENTENCE_BYTES + 256];
+	AUTO_BUFFER text = BUFFER_INIT(0);
+	struct text why;
 
 	if (outcome->status == STATUS_SUCCESS) {
 		writer_null(writer, "error");
-	} else if (*outcome_sentence(outcome, sentence)) {
-		snprintf(text, sizeof text, "%s%s%.*s", sentence, outcome->note.length ? ". " : "",
-			 (int)(outcome->note.length < 250 ? outcome->note.length : 250),
-			 outcome->note.data ? outcome->note.data : "");
-		writer_string(writer, "error", text);
-	} else if (outcome->report.traceback.length) {
-		writer_text(writer, "error", outcome->report.traceback);
-	} else if (outcome->err.length) {
-		writer_text(writer, "error", outcome->err);
-	} else {
-		snprintf(text, sizeof text, "Exited with code %lld",
-			 (long long)outcome->return_code);
-		writer_string(writer, "error", text);
+		return;
 	}
+	why = failure(outcome, sentence);
+	if (buffer_append(&text, why.data, why.length) ||
+	    (outcome->note.length &&
+	     (buffer_append(&text, "\n", why.data[why.length - 1] != '\n') ||
+	      buffer_append(&text, outcome->note.data, outcome->note.length))))
+		writer->error = -ENOMEM;
+	writer_text(writer, "error", (struct text){ (const char *)text.data, text.length });
 }
 
 static bool is_blank(struct text code)

@@ -118,7 +118,7 @@ static const struct refused refused[] = {
 	{ "capset", EPERM }, { "setgroups", EPERM }, { "ioprio_set", EPERM },
 	{ "sched_setattr", EPERM },
 	/* System V and POSIX queues: memory that no mount limits */
-	{ "shmget", EACCES }, { "semget", EACCES }, { "msgget", EACCES }, { "mq_open", EACCES },
+	{ "shmget", EACCES }, { "semget", EACCES }, { "msgget", EACCES },
 	/* extended attributes: kernel memory without a limit; copystat() copes */
 	{ "setxattr", ENOTSUP }, { "lsetxattr", ENOTSUP }, { "fsetxattr", ENOTSUP },
 	{ "getxattr", ENOTSUP }, { "lgetxattr", ENOTSUP }, { "fgetxattr", ENOTSUP },
