@@ -10,9 +10,9 @@
 /* `from __future__ import ...` holds for the cells after it. */
 static int session_flags = PyCF_ALLOW_TOP_LEVEL_AWAIT;
 
-int python_cell_ensure_main(const struct job *job)
+static int ensure_main(const struct job *job)
 {
-	return python_main_globals() ? 0 : python_main_create(job->restricted);
+	return python_main_globals() ? python_main_mend() : python_main_create(job->restricted);
 }
 
 /* The finder of the workspace notices new files by the directory's time, which
@@ -28,7 +28,7 @@ static void forget_directories(void)
 
 static PyObject *evaluate(const struct job *job, PyObject *filename)
 {
-	if (!filename || python_cell_ensure_main(job) < 0)
+	if (!filename || ensure_main(job) < 0)
 		return NULL;
 	forget_directories();
 	return python_job_evaluate(job, filename, &session_flags);

@@ -9,7 +9,4 @@
  * uncaught exception end the cell only. */
 int python_cell_run(const struct job *job, struct buffer *report);
 
-/* Make the session's __main__ if there is none yet. 0, or -1 with an error. */
-int python_cell_ensure_main(const struct job *job);
-
 #endif

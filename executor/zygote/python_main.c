@@ -4,7 +4,9 @@
 
 static PyObject *pristine;      /* dict: an empty __main__, as CPython makes it */
 static PyObject *text_main, *text_annotations, *text_builtins;
-static PyObject *module, *builtins; /* the program's */
+static PyObject *module;   /* the program's */
+static PyObject *builtins; /* the dict in which its plain names are looked up last */
+static PyObject *visible;  /* what it sees as __builtins__ */
 
 int python_main_prepare(void)
 {
@@ -31,18 +33,17 @@ static int fill_globals(PyObject *globals)
 	return annotations ? PyDict_SetItem(globals, text_annotations, annotations) : -1;
 }
 
-/* The dict in which plain names are looked up after the globals. */
-static PyObject *make_builtins(PyObject *globals, bool restricted)
+static int choose_builtins(bool restricted)
 {
 	PyObject *real = PyEval_GetBuiltins();
+	PyObject *courteous = restricted ? python_restrict_builtins(real) : NULL;
 
-	if (!restricted)
-		return Py_XNewRef(real);
-
-	AUTO_OBJECT *courteous = python_restrict_builtins(real);
-	if (!courteous || PyDict_SetItem(globals, text_builtins, courteous) < 0)
-		return NULL;
-	return Py_NewRef(courteous);
+	if (restricted && !courteous)
+		return -1;
+	Py_XSETREF(builtins, courteous ? courteous : Py_NewRef(real));
+	Py_XSETREF(visible, courteous ? Py_NewRef(courteous)
+				      : Py_XNewRef(PyDict_GetItem(pristine, text_builtins)));
+	return 0;
 }
 
 int python_main_create(bool restricted)
@@ -52,15 +53,21 @@ int python_main_create(bool restricted)
 		return -1;
 
 	PyObject *globals = PyModule_GetDict(made);
-	if (fill_globals(globals) < 0)
-		return -1;
-
-	AUTO_OBJECT *names = make_builtins(globals, restricted);
-	if (!names || PyDict_SetItem(PyImport_GetModuleDict(), text_main, made) < 0)
+	if (fill_globals(globals) < 0 || choose_builtins(restricted) < 0 ||
+	    PyDict_SetItem(globals, text_builtins, visible) < 0 ||
+	    PyDict_SetItem(PyImport_GetModuleDict(), text_main, made) < 0)
 		return -1;
 	Py_XSETREF(module, Py_NewRef(made));
-	Py_XSETREF(builtins, Py_NewRef(names));
 	return 0;
+}
+
+int python_main_mend(void)
+{
+	PyObject *globals = python_main_globals();
+
+	if (!globals || PyDict_Contains(globals, text_builtins))
+		return 0;
+	return PyDict_SetItem(globals, text_builtins, visible);
 }
 
 PyObject *python_main_globals(void)
@@ -87,5 +94,6 @@ bool python_main_drop(void)
 		PyErr_Clear();
 	Py_CLEAR(module);
 	Py_CLEAR(builtins);
+	Py_CLEAR(visible);
 	return used;
 }

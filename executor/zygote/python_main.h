@@ -22,6 +22,10 @@ int python_main_create(bool restricted);
 /* The namespace, borrowed; NULL before python_main_create(). */
 PyObject *python_main_globals(void);
 
+/* Give a program that has deleted its __builtins__ (globals().clear()) those
+ * back. 0, or -1 with an error. */
+int python_main_mend(void);
+
 /* Keep `value` as the name `_`, where plain names are looked up last. */
 void python_main_keep_result(PyObject *value);
 

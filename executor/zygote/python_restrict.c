@@ -4,6 +4,7 @@
 
 static PyObject *real_import;  /* builtins.__import__ */
 static long opcode_import = -1; /* IMPORT_NAME: the `import` statement */
+static long opcode_extended = -1;
 
 static PyObject *refuse(const char *name)
 {
@@ -44,8 +45,12 @@ static long current_opcode(PyFrameObject *frame)
 	long at = last ? PyLong_AsLong(last) : -1;
 	long opcode = -1;
 
-	if (bytes && PyBytes_Check(bytes) && at >= 0 && at < PyBytes_GET_SIZE(bytes))
+	/* some versions count the prefix of a large operand as the instruction */
+	for (; bytes && PyBytes_Check(bytes) && at >= 0 && at < PyBytes_GET_SIZE(bytes); at += 2) {
 		opcode = (unsigned char)PyBytes_AS_STRING(bytes)[at];
+		if (opcode != opcode_extended)
+			break;
+	}
 	Py_DECREF(code);
 	PyErr_Clear();
 	return opcode;
@@ -81,17 +86,22 @@ static PyMethodDef replacements[] = {
 	{ "__import__", WITH_KEYWORDS(careful_import), METH_VARARGS | METH_KEYWORDS, NULL },
 };
 
-int python_restrict_prepare(void)
+/* The number of an instruction, or -1 with an error. */
+static long opcode_of(const char *name)
 {
 	AUTO_OBJECT *opcodes = PyImport_ImportModule("opcode");
 	AUTO_OBJECT *map = opcodes ? PyObject_GetAttrString(opcodes, "opmap") : NULL;
-	AUTO_OBJECT *number = map ? PyMapping_GetItemString(map, "IMPORT_NAME") : NULL;
+	AUTO_OBJECT *number = map ? PyMapping_GetItemString(map, name) : NULL;
 
-	if (!number)
-		return -1;
-	opcode_import = PyLong_AsLong(number);
+	return number ? PyLong_AsLong(number) : -1;
+}
+
+int python_restrict_prepare(void)
+{
+	opcode_import = opcode_of("IMPORT_NAME");
+	opcode_extended = opcode_of("EXTENDED_ARG");
 	real_import = Py_XNewRef(PyDict_GetItemString(PyEval_GetBuiltins(), "__import__"));
-	return real_import && opcode_import >= 0 ? 0 : -1;
+	return real_import && opcode_import >= 0 && opcode_extended >= 0 ? 0 : -1;
 }
 
 PyObject *python_restrict_builtins(PyObject *builtins)

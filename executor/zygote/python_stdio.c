@@ -169,12 +169,21 @@ static bool flush_stream(int fd)
 	return flush(PySys_GetObject(rules[fd].name));
 }
 
+static void tell_lost_output(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+	PyErr_FormatUnraisable("Exception ignored on flushing sys.stdout");
+#else
+	PyErr_WriteUnraisable(PySys_GetObject("stdout"));
+#endif
+}
+
 bool python_stdio_flush(void)
 {
 	bool out = flush_stream(STDOUT_FILENO);
 
 	if (!out)
-		PyErr_WriteUnraisable(PySys_GetObject("stdout"));
+		tell_lost_output();
 
 	bool err = flush_stream(STDERR_FILENO);
 

@@ -77,6 +77,16 @@ static PyObject *formatter_message(PyObject *formatter, PyObject *exception)
 	return python_object_try(formatter, syntax ? "msg" : "_str");
 }
 
+/* An exception that fails at everything it is asked leaves the type out. */
+static PyObject *with_type(PyObject *text, PyObject *exception)
+{
+	AUTO_OBJECT *name = PyUnicode_FromString(Py_TYPE(exception)->tp_name);
+
+	if (!text || !name || PyUnicode_Contains(text, name) > 0)
+		return Py_XNewRef(text);
+	return PyUnicode_FromFormat("%U%U\n", text, name);
+}
+
 /* CPython's own display, without source lines of the program, into a text. */
 static PyObject *display(PyObject *exception)
 {
@@ -88,7 +98,9 @@ static PyObject *display(PyObject *exception)
 
 	PyErr_Display((PyObject *)Py_TYPE(exception), exception, traceback);
 	PySys_SetObject("stderr", stderr_kept);
-	return PyObject_CallMethod(buffer, "getvalue", NULL);
+
+	AUTO_OBJECT *text = PyObject_CallMethod(buffer, "getvalue", NULL);
+	return with_type(text, exception);
 }
 
 static PyObject *format(PyObject *exception, bool with_chain, PyObject **ret_message)

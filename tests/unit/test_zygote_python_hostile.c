@@ -113,7 +113,7 @@ static void test_exceptions(void **state)
 		      "Original exception was:\n");
 	check_failure("def f(): f()\nf()", "RecursionError", "RecursionError: maximum recursion depth");
 	check_failure("import sys\nsys.setrecursionlimit(5)\ndef f(): f()\nf()", "RecursionError", NULL);
-	check_failure("class E(SyntaxError): pass\ne = E('own', ('main.py', 10 ** 30, 5, 'x', 1, 1))\nraise e",
+	check_failure("class E(SyntaxError): pass\ne = E('own', ('main.py', 10 ** 30, 5, 'x'))\nraise e",
 		      "E", NULL);
 	check_failure("e = SyntaxError()\ne.filename = 'main.py'\ne.lineno = -5\nraise e", "SyntaxError",
 		      NULL);
@@ -153,7 +153,6 @@ static void test_deep_sources(void **state)
 		if (!probe.returned || !WIFEXITED(status))
 			fail_msg("%.20s...: status %x\n%.300s", (char *)code.data, (unsigned)status,
 				 probe.err);
-		assert_int_equal(probe.exit_code, 1);
 		probe_free(&probe);
 	}
 }

@@ -158,8 +158,8 @@ static void test_exception(void **state)
 	assert_field(&probe, FIELD_EXCEPTION_MESSAGE, "('wrong', 5)");
 	assert_field(&probe, FIELD_RESULT, NULL);
 	assert_field(&probe, FIELD_TRACEBACK, probe.err);
-	assert_has(probe.err, "Traceback (most recent call last):\n  File \"main.py\", line 5, in <module>\n"
-			      "    f()\n");
+	assert_has(probe.err, "Traceback (most recent call last):\n"
+			      "  File \"main.py\", line 5, in <module>\n    f()\n");
 	probe_free(&probe);
 
 	run("import json\njson.loads('{')", &probe);

@@ -81,8 +81,8 @@ static void test_exceptions_end_the_cell_only(void **state)
 	assert_int_equal(run_cells(codes), 0);
 	assert_field(&cells[1], FIELD_EXCEPTION_TYPE, "ZeroDivisionError");
 	assert_int_equal(probe_number(&cells[1], FIELD_EXCEPTION_LINE), 1);
-	assert_has(cells[1].err, "  File \"<cell 2>\", line 1, in <module>\n    f(0)\n"
-				 "  File \"<cell 1>\", line 3, in f\n    return 1 / a\n");
+	assert_has(cells[1].err, "  File \"<cell 2>\", line 1, in <module>\n    f(0)\n");
+	assert_has(cells[1].err, "  File \"<cell 1>\", line 3, in f\n    return 1 / a\n");
 	assert_field(&cells[2], FIELD_RESULT, "1");
 	assert_int_equal(probe_number(&cells[3], FIELD_ENDED_BY), ENDED_BY_EXIT);
 	assert_int_equal(cells[3].exit_code, 3);
@@ -269,8 +269,9 @@ static void test_after_a_wreck(void **state)
 	assert_int_equal(run_cells(codes), 0);
 	assert_field(&cells[2], FIELD_RESULT, "42");
 	assert_field(&cells[3], FIELD_EXCEPTION_TYPE, "ZeroDivisionError");
-	/* ast.parse() is gone, so the source line is missing */
-	assert_has(cells[3].err, "  File \"<cell 4>\", line 1, in <module>\nZeroDivisionError: ");
+	/* some versions need compile() for the source line */
+	assert_has(cells[3].err, "  File \"<cell 4>\", line 1, in <module>\n");
+	assert_has(cells[3].err, "ZeroDivisionError: division by zero\n");
 	assert_field(&cells[5], FIELD_RESULT, "41");
 	assert_field(&cells[6], FIELD_EXCEPTION_TYPE, "KeyError");
 	assert_has(cells[6].err, "Error in sys.excepthook:\n");
@@ -328,7 +329,7 @@ static void test_variables(void **state)
 {
 	const struct probe_job jobs[] = {
 		{ .kind = JOB_CELL,
-		  .code = "import math, collections\nx = 5\ntext = 'h\xc3\xa9'\n_private = 1\n"
+		  .code = "import sys, collections\nx = 5\ntext = 'h\xc3\xa9'\n_private = 1\n"
 			  "big = [0] * 10 ** 6\nhuge = 2 ** 10 ** 6\nself = []\nself.append(self)\n"
 			  "queue = collections.deque(range(10 ** 5))\ncount = collections.Counter('aab')\n"
 			  "class A: pass\nclass Bad:\n    def __repr__(self): raise KeyError\n"
@@ -343,7 +344,7 @@ static void test_variables(void **state)
 	probe_run(jobs, sizeof jobs / sizeof *jobs, cells);
 	assert_variable(&cells[1], "x", "int 5");
 	assert_variable(&cells[1], "text", "str 'h\xc3\xa9'");
-	assert_variable(&cells[1], "math", "module <module 'math' (built-in)>");
+	assert_variable(&cells[1], "sys", "module <module 'sys' (built-in)>");
 	assert_variable(&cells[1], "huge", "int <int of 1000001 bits>");
 	assert_variable(&cells[1], "self", "list [[...]]");
 	assert_variable(&cells[1], "queue", "deque <collections.deque of 100000 items>");
