@@ -1,5 +1,7 @@
 #include "python_main.h"
 
+#include <string.h>
+
 #include "python_restrict.h"
 
 static PyObject *pristine;      /* dict: an empty __main__, as CPython makes it */
@@ -7,6 +9,7 @@ static PyObject *text_main, *text_annotations, *text_builtins;
 static PyObject *module;   /* the program's */
 static PyObject *builtins; /* the dict in which its plain names are looked up last */
 static PyObject *visible;  /* what it sees as __builtins__ */
+static Py_ssize_t modules_first; /* how many are loaded when it begins */
 
 int python_main_prepare(void)
 {
@@ -58,6 +61,7 @@ int python_main_create(bool restricted)
 	    PyDict_SetItem(PyImport_GetModuleDict(), text_main, made) < 0)
 		return -1;
 	Py_XSETREF(module, Py_NewRef(made));
+	modules_first = PyDict_GET_SIZE(PyImport_GetModuleDict());
 	return 0;
 }
 
@@ -81,6 +85,37 @@ void python_main_keep_result(PyObject *value)
 		PyErr_Clear();
 }
 
+static bool is_of_workspace(PyObject *candidate)
+{
+	static const char prefix[] = PYTHON_WORKSPACE "/";
+
+	if (!PyModule_Check(candidate))
+		return false;
+
+	AUTO_OBJECT *file = PyModule_GetFilenameObject(candidate);
+	const char *path = file ? PyUnicode_AsUTF8(file) : NULL;
+
+	PyErr_Clear();
+	return path && strncmp(path, prefix, strlen(prefix)) == 0;
+}
+
+/* The program's own modules hold objects of its as well. The library's stay:
+ * python3 takes them down too, but nobody sees that, and it takes its time. */
+static bool drop_workspace_modules(PyObject *modules)
+{
+	AUTO_OBJECT *copy = PyDict_Copy(modules);
+	PyObject *name, *candidate;
+	Py_ssize_t at = 0;
+	bool dropped = false;
+
+	while (copy && PyDict_Next(copy, &at, &name, &candidate)) {
+		if (is_of_workspace(candidate) && PyDict_DelItem(modules, name) == 0)
+			dropped = true;
+	}
+	PyErr_Clear();
+	return dropped;
+}
+
 bool python_main_drop(void)
 {
 	if (!module)
@@ -88,6 +123,9 @@ bool python_main_drop(void)
 
 	PyObject *modules = PyImport_GetModuleDict();
 	bool used = PyDict_GET_SIZE(PyModule_GetDict(module)) > PyDict_GET_SIZE(pristine);
+
+	if (PyDict_GET_SIZE(modules) > modules_first && drop_workspace_modules(modules))
+		used = true;
 
 	if (PyDict_GetItemString(modules, "__main__") == module &&
 	    PyDict_DelItem(modules, text_main) < 0)

@@ -29,8 +29,9 @@ int python_main_mend(void);
 /* Keep `value` as the name `_`, where plain names are looked up last. */
 void python_main_keep_result(PyObject *value);
 
-/* Take __main__ out of sys.modules and drop it. False if it holds no name of
- * the program's: then nothing can have been left behind for the collector. */
+/* Take __main__ and the modules of the workspace out of sys.modules and drop
+ * them. False if there was nothing of the program's in them: then nothing can
+ * have been left behind for the collector. */
 bool python_main_drop(void);
 
 #endif
