@@ -44,11 +44,9 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_RESTRICTED] = { FIELD_IS_NUMBER, "restricted" },
 	[FIELD_DETACH] = { FIELD_IS_NUMBER, "detach" },
 	[FIELD_CLEAR_FILES] = { FIELD_IS_NUMBER, "files" },
-	[FIELD_INPUT_FILE] = { FIELD_IS_LIST, "files" },
-	[FIELD_OUTPUT_PATH] = { FIELD_IS_TEXT, "return_files" },
 	[FIELD_ENTRY_POINT] = { FIELD_IS_TEXT, "entry_point" },
 	[FIELD_CASE] = { FIELD_IS_LIST, "cases" },
-	[FIELD_FORK_OF] = { FIELD_IS_TEXT, "fork_of" },
+	[FIELD_WANT_FILES] = { FIELD_IS_NUMBER, "want_files" },
 
 	[FIELD_WALL_MS] = { FIELD_IS_NUMBER, "wall_ms" },
 	[FIELD_CPU_MS] = { FIELD_IS_NUMBER, "cpu_ms" },

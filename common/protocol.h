@@ -36,12 +36,14 @@ enum frame_type {
 	FRAME_EVALUATE = 14,
 	FRAME_INFO = 15,               /* health, limits, isolation in force */
 	FRAME_CANCEL = 16,
+	FRAME_CONTINUE = 17,           /* after FRAME_WORKSPACE: the files are there */
 	/* executor -> application */
 	FRAME_STDOUT = 64,             /* payload: raw bytes, as written */
 	FRAME_STDERR = 65,
 	FRAME_OUTCOME = 66,            /* final: the code was run, however it ended */
 	FRAME_REPLY = 67,              /* final: the answer of a call that runs nothing */
 	FRAME_REFUSAL = 68,            /* final: not done; FIELD_REFUSAL says why */
+	FRAME_WORKSPACE = 69,          /* + directory descriptor: see FIELD_WANT_FILES */
 };
 
 /* Fields. The comment gives the type: u64, i64, text (UTF-8), bytes, list
@@ -60,11 +62,13 @@ enum field {
 	FIELD_RESTRICTED = 8,       /* u64: 1 = playground restrictions */
 	FIELD_DETACH = 9,           /* u64: 1 = go on when the client goes away */
 	FIELD_CLEAR_FILES = 10,     /* u64: reset empties the workspace too */
-	FIELD_INPUT_FILE = 11,      /* list, repeated: NAME, CONTENT */
-	FIELD_OUTPUT_PATH = 12,     /* text, repeated: a file to give back */
 	FIELD_ENTRY_POINT = 13,     /* text: an expression that gives a callable */
 	FIELD_CASE = 14,            /* list, repeated: see CASE_* below */
-	FIELD_FORK_OF = 15,         /* text: session to copy the files from */
+	/* u64: 1 = the application has files to put in before the run, or to take
+	 * out after it. The executor sends FRAME_WORKSPACE when the sandbox is
+	 * there and waits for FRAME_CONTINUE. The descriptor stays good after the
+	 * outcome, when nothing of the sandbox can change the files any more. */
+	FIELD_WANT_FILES = 15,
 	/* limits, in requests (downwards only) and in replies */
 	FIELD_WALL_MS = 32,
 	FIELD_CPU_MS = 33,

@@ -16,7 +16,7 @@
 #include "run.h"
 #include "walls.h"
 
-enum { DETAIL_BYTES = 200, OUTPUT_BYTES = 16 << 10, PROBE_MS = 30000, START_MS = 60000 };
+enum { DETAIL_BYTES = 200, OUTPUT_BYTES = 128 << 10, PROBE_MS = 30000, START_MS = 60000 };
 
 enum verdict { UNKNOWN, HOLDS, BROKEN, NOT_IN_FORCE };
 
@@ -37,6 +37,7 @@ struct doctor {
 	char output[OUTPUT_BYTES + 1];
 	size_t output_length;
 	char python[32];
+	struct buffer packages; /* FIELD_PACKAGE, ready to be sent */
 	struct finding findings[]; /* one a wall */
 };
 
@@ -66,14 +67,24 @@ static void find_out(struct doctor *doctor, const char *name, size_t length, enu
 	snprintf(finding->detail, sizeof finding->detail, "%s", detail);
 }
 
-/* "NAME ok" or "NAME broken: why" */
+static bool starts_with(const char *line, const char *start)
+{
+	return !strncmp(line, start, strlen(start));
+}
+
+/* "NAME ok" or "NAME broken: why"; "python VERSION"; "package NAME==VERSION".
+ * Not hostile, as no user code has run, but held to be text all the same. */
 static void read_line(struct doctor *doctor, char *line)
 {
 	char *space = strchr(line, ' ');
 
-	if (!space)
+	if (!space || !utf8_valid(line, strlen(line)))
 		return;
-	if (!strcmp(space, " ok"))
+	if (starts_with(line, "python "))
+		snprintf(doctor->python, sizeof doctor->python, "%s", space + 1);
+	else if (starts_with(line, "package "))
+		(void)fields_put_text(&doctor->packages, FIELD_PACKAGE, space + 1);
+	else if (!strcmp(space, " ok"))
 		find_out(doctor, line, (size_t)(space - line), HOLDS, "");
 	else if (!strncmp(space, " broken: ", 9))
 		find_out(doctor, line, (size_t)(space - line), BROKEN, space + 9);
@@ -251,6 +262,7 @@ int doctor_begin(struct executor *executor, void (*ended)(struct executor *execu
 
 	if (!doctor)
 		return -ENOMEM;
+	doctor->packages = BUFFER_INIT(1 << 20);
 	doctor->executor = executor;
 	doctor->ended = ended;
 	*ret_doctor = doctor;
@@ -374,7 +386,10 @@ int doctor_put(const struct doctor *doctor, struct buffer *list)
 		if (!error)
 			error = fields_put_bytes(list, FIELD_WALL, one.data, one.length);
 	}
-	return error ? error : fields_put_text(list, FIELD_PYTHON, doctor->python);
+	if (!error)
+		error = fields_put_text(list, FIELD_PYTHON, doctor->python);
+	return error ? error :
+		       buffer_append(list, doctor->packages.data, doctor->packages.length);
 }
 
 void doctor_free(struct doctor *doctor)
@@ -384,5 +399,6 @@ void doctor_free(struct doctor *doctor)
 	let_go(doctor);
 	loop_clear_timer(doctor->executor->loop, &doctor->timer);
 	admission_withdraw(doctor->executor->admission, &doctor->waiter);
+	buffer_reset(&doctor->packages);
 	free(doctor);
 }

@@ -4,6 +4,7 @@
 
 #include "admission.h"
 #include "cgroup.h"
+#include "errands.h"
 #include "loop.h"
 #include "nursery.h"
 #include "options.h"
@@ -31,6 +32,7 @@ struct executor {
 	struct loop *loop;
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
+	struct errands *errands;
 	struct nursery *nursery;
 	struct sandboxes *sandboxes;
 	struct pool *pool;

@@ -2,8 +2,8 @@
  *
  * Theory of operation
  *
- * The daemon is one thread around an event loop (loop.c). It keeps six
- * capabilities of root (caps.c), links no Python and parses no HTTP. fcgi-app
+ * The daemon is one thread around an event loop (loop.c), and one beside it for
+ * system calls that wait (errands.c). It keeps six capabilities of root (caps.c), links no Python and parses no HTTP. fcgi-app
  * asks over a UNIX socket (server.c); handlers are in oneshot.c,
  * session_calls.c and info.c.
  *
@@ -11,7 +11,7 @@
  * privilege that live in the template root (root.c) and only fork. Each fork is
  * a warden, pid 1 of a sandbox, in new user, pid, mount, network, ipc and uts
  * namespaces; CLONE_PARENT makes it a child of the daemon, which alone reaps it
- * (by its pidfd, sandbox.c).
+ * (by its pidfd, sandbox_end.c).
  *
  * While the warden waits, the daemon moves it into a cgroup of its own
  * (cgroup.c), maps two uids from the sandbox's slot (slots.c), makes its tmpfs
@@ -329,11 +329,14 @@ static void make_parts(struct daemon *daemon)
 	int error = slots_new(options->sandboxes, &executor->slots);
 
 	if (!error)
+		error = errands_new(executor->loop, &executor->errands);
+	if (!error)
 		error = sandboxes_new(
 			&(struct sandboxes_config){
 				.loop = executor->loop,
 				.cgroups = executor->cgroups,
 				.slots = executor->slots,
+				.errands = executor->errands,
 				.uid_base = (uid_t)options->uid_base + SLOT_UIDS,
 				.cpu_percent = options->cpu_percent,
 				.undo_depth_max = deepest_undo(),
@@ -406,6 +409,7 @@ static void tear_down(struct daemon *daemon)
 	struct executor *executor = &daemon->executor;
 
 	nursery_free(executor->nursery);
+	errands_free(executor->errands);
 	admission_free(executor->admission);
 	pool_free(executor->pool);
 	sandboxes_free(executor->sandboxes);

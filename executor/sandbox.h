@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "cgroup.h"
+#include "errands.h"
 #include "run_limits.h"
 #include "loop.h"
 #include "mailbox.h"
@@ -60,6 +61,7 @@ struct sandboxes_config {
 	struct loop *loop;
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
+	struct errands *errands;
 	uid_t uid_base;
 	uint64_t cpu_percent;
 	uint64_t undo_depth_max; /* processes that checkpoints may need on top */

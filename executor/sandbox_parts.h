@@ -43,6 +43,15 @@ struct sandbox {
 	struct cgroup *cgroup;
 	struct workspace workspace;
 	struct mailbox *mailbox;
+	int mailbox_fd; /* until the warden has it */
+	int procfs;     /* the warden's offer, until it is used */
+
+	struct errand errand; /* one at a time */
+	bool errand_out;
+	const char *step; /* of the errand: what it did last, and how that went */
+	int error;
+	bool placed;      /* the warden is in its cgroup and has its ids */
+	bool warden_dead; /* not reaped yet */
 
 	struct loop_source warden; /* socket */
 	struct loop_source life;   /* the warden's pidfd */
@@ -74,16 +83,25 @@ struct sandboxes {
 	int null; /* /dev/null, read-only */
 };
 
-/* sandbox.c: something has gone wrong on our side; tells the owner. */
-void sandbox_fail(struct sandbox *sandbox, const char *step, int error);
-
-/* sandbox.c: the limits of its cgroup when its program has these. */
-struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
-					  const struct limits *limits);
-
-/* sandbox.c: send the warden a request. 0 or -errno. */
+/* sandbox.c: send the warden a request; 0 or -errno. Read what it sends. */
 int sandbox_ask_warden(struct sandbox *sandbox, enum warden_op op, pid_t pid, const int *fds,
 		       size_t count);
+int sandbox_watch_warden(struct sandbox *sandbox);
+
+/* sandbox_birth.c: the limits of its cgroup when its program has these; the
+ * warden's procfs context (taken over). */
+struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
+					  const struct limits *limits);
+void sandbox_offer_procfs(struct sandbox *sandbox, int context);
+
+/* sandbox_end.c: something has gone wrong on our side, tell the owner; the
+ * warden's pidfd (taken over) is watched; the warden is killed; what is dead and
+ * free of errands is taken apart; a warden that nobody wants. */
+void sandbox_fail(struct sandbox *sandbox, const char *step, int error);
+int sandbox_watch_life(struct sandbox *sandbox, int pidfd);
+void sandbox_end_warden(struct sandbox *sandbox);
+void sandbox_bury_if_dead(struct sandbox *sandbox);
+void sandbox_discard_warden(pid_t pid, int pidfd);
 
 /* sandbox_bell.c: read what rang. */
 void sandbox_on_ring(struct loop_source *source, uint32_t events);

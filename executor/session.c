@@ -344,6 +344,7 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	struct session *session = ticket->session;
 	struct call *call = ticket->call;
 	struct outcome outcome = *run_outcome;
+	bool looked = ticket->kind == TICKET_VARIABLES && outcome.state == STATE_KEPT;
 	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
 	bool gone = outcome.reason == REASON_INTERNAL || (outcome.note && !session->sandbox);
 
@@ -369,6 +370,8 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	buffer_reset(&fields);
 	if (gone || !sandbox_is_idle(session->sandbox))
 		replace_sandbox(session);
+	else if (looked) /* nothing to undo: no checkpoint more */
+		session->phase = SESSION_READY;
 	else
 		settle(session);
 	touch(session);

@@ -132,7 +132,12 @@ static const char try_everything[] =
 	"    finally:\n"
 	"        for i in range(total + 1):\n"
 	"            try: os.unlink('f%%d' %% i)\n"
-	"            except OSError: pass\n";
+	"            except OSError: pass\n"
+	"print('python', sys.version.split()[0])\n"
+	"try:\n"
+	"    from importlib.metadata import distributions\n"
+	"    for d in distributions(): print('package', d.metadata['Name'] + '==' + d.version)\n"
+	"except Exception: pass\n";
 
 static const char try_forks[] = "import os, time\n"
 				"r, w = os.pipe(); n = 0\n"
