@@ -225,7 +225,17 @@ class Host:
         return [pid for pid in pids() if (stat := read(f"/proc/{pid}/stat").rpartition(")")[2].split())[:2] == ["Z", executor]]
 
     def descriptors(self, name):
-        return len(os.listdir(f"/proc/{self.pid(name)}/fd"))
+        """Without the connections between the daemons, of which they keep some for the next request."""
+        kept = {f"socket:[{fields[6]}]" for fields in map(str.split, read("/proc/net/unix").splitlines())
+                if len(fields) == 8 and fields[7].startswith(self.state) and fields[5] == "03"}
+        folder = f"/proc/{self.pid(name)}/fd"
+        count = 0
+        for number in os.listdir(folder):
+            try:
+                count += os.readlink(f"{folder}/{number}") not in kept
+            except OSError:
+                pass  # closed meanwhile
+        return count
 
     def mounts(self, name="executor"):
         return len(read(f"/proc/{self.pid(name)}/mountinfo").splitlines())
