@@ -36,8 +36,8 @@ static void stop_task(PyObject *task)
 {
 	if (!is_true(task, "done")) {
 		AUTO_OBJECT *asked = PyObject_CallMethod(task, "cancel", NULL);
-		AUTO_OBJECT *ended = asked ? PyObject_CallMethod(loop, "run_until_complete", "O", task)
-					   : NULL;
+		AUTO_OBJECT *ended =
+			asked ? PyObject_CallMethod(loop, "run_until_complete", "O", task) : NULL;
 		PyErr_Clear();
 	}
 	if (!is_true(task, "cancelled")) {

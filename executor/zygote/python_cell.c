@@ -1,6 +1,5 @@
 #include "python_cell.h"
 
-
 #include "python_job.h"
 #include "python_main.h"
 #include "python_outcome.h"
@@ -40,7 +39,8 @@ int python_cell_run(const struct job *job, struct buffer *report)
 
 	python_signals_begin();
 
-	AUTO_OBJECT *filename = PyUnicode_FromFormat("<cell %llu>", (unsigned long long)job->execution);
+	AUTO_OBJECT *filename =
+		PyUnicode_FromFormat("<cell %llu>", (unsigned long long)job->execution);
 	AUTO_OBJECT *value = evaluate(job, filename);
 	if (value) {
 		if (value != Py_None)

@@ -9,9 +9,9 @@
 /* PyCF_* flags that a __future__ statement sets and that later code inherits. */
 enum { FUTURE_FLAGS = PyCF_MASK };
 
-static PyObject *compile_function;       /* builtins.compile: takes trees */
-static PyObject *type_statement_value;   /* ast.Expr: an expression as a statement */
-static PyObject *type_expression;        /* ast.Expression: the tree of eval() */
+static PyObject *compile_function;     /* builtins.compile: takes trees */
+static PyObject *type_statement_value; /* ast.Expr: an expression as a statement */
+static PyObject *type_expression;      /* ast.Expression: the tree of eval() */
 static PyObject *text_body, *text_value, *text_exec, *text_eval;
 
 int python_compile_prepare(void)
@@ -76,24 +76,24 @@ static size_t count_lines(const char *code, size_t length)
 {
 	size_t lines = 0;
 
-	for (const char *at = code, *end = code + length; (at = memchr(at, '\n', (size_t)(end - at)));
-	     at++)
+	for (const char *at = code, *end = code + length;
+	     (at = memchr(at, '\n', (size_t)(end - at))); at++)
 		lines++;
 	return lines;
 }
 
 /* The two parts compiled each for itself. False, without an error, if that does
  * not work: then the parser has to tell why. */
-static bool compile_parts(const char *code, size_t length, size_t at, PyObject *filename,
-			  int flags, struct program *ret_program)
+static bool compile_parts(const char *code, size_t length, size_t at, PyObject *filename, int flags,
+			  struct program *ret_program)
 {
 	AUTO_PROGRAM program = { NULL, NULL };
 	AUTO_OBJECT *head = terminate(code, at, 0);
 	AUTO_OBJECT *tail = terminate(code + at, length - at, count_lines(code, at));
 
 	if (head && tail)
-		program.last = compile_text(tail, filename, Py_eval_input,
-					    flags | PyCF_IGNORE_COOKIE);
+		program.last =
+			compile_text(tail, filename, Py_eval_input, flags | PyCF_IGNORE_COOKIE);
 	if (program.last && at)
 		program.body = compile_text(head, filename, Py_file_input, flags);
 	if (PyErr_Occurred() || !program.last) {

@@ -70,8 +70,8 @@ static void call_end(PyObject *module, const char *function)
 void python_ending_join_threads(void)
 {
 	PyObject *threading = loaded_module("threading");
-	bool nothing_new = thread_functions &&
-			   PyList_GET_SIZE(thread_functions) == thread_functions_first;
+	bool nothing_new =
+		thread_functions && PyList_GET_SIZE(thread_functions) == thread_functions_first;
 
 	if (threading && !(nothing_new && is_single_thread()))
 		call_end(threading, "_shutdown");

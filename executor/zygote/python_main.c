@@ -4,11 +4,11 @@
 
 #include "python_restrict.h"
 
-static PyObject *pristine;      /* dict: an empty __main__, as CPython makes it */
+static PyObject *pristine; /* dict: an empty __main__, as CPython makes it */
 static PyObject *text_main, *text_annotations, *text_builtins;
-static PyObject *module;   /* the program's */
-static PyObject *builtins; /* the dict in which its plain names are looked up last */
-static PyObject *visible;  /* what it sees as __builtins__ */
+static PyObject *module;         /* the program's */
+static PyObject *builtins;       /* the dict in which its plain names are looked up last */
+static PyObject *visible;        /* what it sees as __builtins__ */
 static Py_ssize_t modules_first; /* how many are loaded when it begins */
 
 int python_main_prepare(void)

@@ -145,7 +145,8 @@ int python_outcome_raised(PyObject *filename, struct buffer *report)
 
 int python_outcome_ended(PyObject *value, PyObject *filename, struct buffer *report)
 {
-	AUTO_OBJECT *text = value && value != Py_None ? python_repr_bounded(value, REPORT_TEXT_MAX) : NULL;
+	AUTO_OBJECT *text =
+		value && value != Py_None ? python_repr_bounded(value, REPORT_TEXT_MAX) : NULL;
 
 	if (PyErr_Occurred())
 		return python_outcome_raised(filename, report);

@@ -145,9 +145,9 @@ static int write_object(struct repr_text *text, PyObject *object)
 	if (PyDict_CheckExact(object))
 		return write_container(text, object, "{...}", write_dict);
 	if (PyAnySet_CheckExact(object))
-		return write_container(text, object,
-				       PyFrozenSet_CheckExact(object) ? "frozenset(...)" : "set(...)",
-				       write_set);
+		return write_container(
+			text, object,
+			PyFrozenSet_CheckExact(object) ? "frozenset(...)" : "set(...)", write_set);
 	return write_piece(text, PyObject_Repr(object));
 }
 

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-static PyObject *real_import;  /* builtins.__import__ */
+static PyObject *real_import;   /* builtins.__import__ */
 static long opcode_import = -1; /* IMPORT_NAME: the `import` statement */
 static long opcode_extended = -1;
 
@@ -61,7 +61,8 @@ static long current_opcode(PyFrameObject *frame)
  * (name, globals, globals, [], 0). */
 static bool is_import_from_c(PyObject *args)
 {
-	return PyTuple_GET_SIZE(args) == 5 && PyTuple_GET_ITEM(args, 1) == PyTuple_GET_ITEM(args, 2) &&
+	return PyTuple_GET_SIZE(args) == 5 &&
+	       PyTuple_GET_ITEM(args, 1) == PyTuple_GET_ITEM(args, 2) &&
 	       PyList_CheckExact(PyTuple_GET_ITEM(args, 3)) &&
 	       PyList_GET_SIZE(PyTuple_GET_ITEM(args, 3)) == 0;
 }
@@ -71,7 +72,8 @@ static PyObject *careful_import(PyObject *self, PyObject *args, PyObject *keywor
 	PyFrameObject *frame = PyEval_GetFrame();
 
 	(void)self;
-	if (keywords || !frame || (current_opcode(frame) != opcode_import && !is_import_from_c(args)))
+	if (keywords || !frame ||
+	    (current_opcode(frame) != opcode_import && !is_import_from_c(args)))
 		return refuse("__import__");
 	return PyObject_CallObject(real_import, args);
 }

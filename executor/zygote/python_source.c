@@ -125,8 +125,7 @@ static PyObject *split_lines(const char *code, size_t length)
 static PyObject *make_entry(PyObject *filename, const char *code, size_t length)
 {
 	static const char mark[] = "\xef\xbb\xbf";
-	AUTO_OBJECT *recoded =
-		python_source_has_cookie(code, length) ? recode(code, length) : NULL;
+	AUTO_OBJECT *recoded = python_source_has_cookie(code, length) ? recode(code, length) : NULL;
 
 	PyErr_Clear(); /* an unknown codec: the compiler will say so */
 	if (recoded) {

@@ -6,9 +6,9 @@
 
 /* Words that begin a statement which is no expression, or go on with one. */
 static const char *const statement_words[] = {
-	"assert", "async",  "break", "class",    "continue", "def",  "del",   "elif",   "else",
-	"except", "finally", "for",  "from",     "global",   "if",   "import", "nonlocal", "pass",
-	"raise",  "return", "try",   "while",    "with",
+	"assert",   "async",  "break",   "class",  "continue", "def",    "del",  "elif",
+	"else",     "except", "finally", "for",    "from",     "global", "if",   "import",
+	"nonlocal", "pass",   "raise",   "return", "try",      "while",  "with",
 };
 
 static bool is_word_byte(char byte)
@@ -65,8 +65,6 @@ static const char *skip_string(const char *at, const char *end)
 {
 	char quote = *at;
 
-	if (end - at >= 3 && at[1] == quote && at[2] == quote)
-		return NULL;
 	for (at++; at < end && *at != quote; at++) {
 		if (*at == '\\')
 			at++;
@@ -77,14 +75,19 @@ static const char *skip_string(const char *at, const char *end)
 	return at < end && !(at + 1 < end && is_word_byte(at[1])) ? at + 1 : NULL;
 }
 
-/* The end of the comment's line; NULL if it may be inside of a string instead. */
 static const char *skip_comment(const char *at, const char *end)
 {
 	const char *newline = memchr(at, '\n', (size_t)(end - at));
-	const char *stop = newline ? newline : end;
-	size_t size = (size_t)(stop - at);
 
-	return memmem(at, size, "\"\"\"", 3) || memmem(at, size, "'''", 3) ? NULL : stop;
+	return newline ? newline : end;
+}
+
+/* Then the place where we begin may be inside of a string. */
+static bool has_triple_quotes(const char *at, const char *end)
+{
+	size_t size = (size_t)(end - at);
+
+	return memmem(at, size, "\"\"\"", 3) || memmem(at, size, "'''", 3);
 }
 
 static bool is_comparison(const char *at, const char *end)
@@ -117,7 +120,7 @@ static struct shape read_shape(const char *at, const char *end)
 			at++;
 		}
 	}
-	shape.unclear = !at || depth != 0;
+	shape.unclear = !at || depth != 0 || has_triple_quotes(first, end);
 	return shape;
 }
 

@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "owned.h"
@@ -73,6 +74,14 @@ static PyStatus initialise(void)
 	return status;
 }
 
+/* Numeric libraries start a thread for each core when they are imported: none may
+ * exist at a fork, and a sandbox has about one core. Whoever wants more says so. */
+static void limit_library_threads(void)
+{
+	setenv("OPENBLAS_NUM_THREADS", "1", 0);
+	setenv("OMP_NUM_THREADS", "1", 0);
+}
+
 static int start_interpreter(void)
 {
 	struct stdio_pipes pipes;
@@ -80,6 +89,7 @@ static int start_interpreter(void)
 
 	/* What the program sees does not depend on the daemon's own locale. */
 	setlocale(LC_CTYPE, "C.UTF-8");
+	limit_library_threads();
 	error = python_stdio_enter_pipes(&pipes);
 
 	PyStatus status = initialise();
@@ -136,20 +146,13 @@ static const struct {
 	const char *name;
 	int (*prepare)(void);
 } parts[] = {
-	{ "__main__", python_main_prepare },
-	{ "the compiler", python_compile_prepare },
-	{ "standard streams", python_stdio_prepare },
-	{ "tracebacks", python_traceback_prepare },
-	{ "the hooks", python_hooks_install },
-	{ "outcomes", python_outcome_prepare },
-	{ "restrictions", python_restrict_prepare },
-	{ "signals", python_signals_prepare },
-	{ "variables", python_variables_prepare },
-	{ "the end", python_finish_prepare },
-	{ "exit functions", python_ending_prepare },
-	{ "random numbers", python_random_prepare },
-	{ "os.register_at_fork", python_atfork_stop },
-	{ "the audit hook", python_audit_install },
+	{ "__main__", python_main_prepare },           { "the compiler", python_compile_prepare },
+	{ "standard streams", python_stdio_prepare },  { "tracebacks", python_traceback_prepare },
+	{ "the hooks", python_hooks_install },         { "outcomes", python_outcome_prepare },
+	{ "restrictions", python_restrict_prepare },   { "signals", python_signals_prepare },
+	{ "variables", python_variables_prepare },     { "the end", python_finish_prepare },
+	{ "exit functions", python_ending_prepare },   { "random numbers", python_random_prepare },
+	{ "os.register_at_fork", python_atfork_stop }, { "the audit hook", python_audit_install },
 };
 
 static int prepare_parts(void)
@@ -182,8 +185,7 @@ static int freeze(void)
 	python_warm_zygote();
 
 	AUTO_OBJECT *collector = PyImport_ImportModule("gc");
-	AUTO_OBJECT *collected =
-		collector ? PyObject_CallMethod(collector, "collect", NULL) : NULL;
+	AUTO_OBJECT *collected = collector ? PyObject_CallMethod(collector, "collect", NULL) : NULL;
 	AUTO_OBJECT *frozen = collected ? PyObject_CallMethod(collector, "freeze", NULL) : NULL;
 
 	if (!frozen) {

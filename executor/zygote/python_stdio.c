@@ -86,9 +86,9 @@ static PyObject *make_stream(int fd)
 {
 	const struct stream_rule *rule = &rules[fd];
 	bool raw = unbuffered && fd != 0;
-	AUTO_OBJECT *binary = PyObject_CallFunction(open_function, "isiOOOO", fd, rule->mode,
-						    raw ? 0 : -1, Py_None, Py_None, Py_None,
-						    Py_False); /* closefd */
+	AUTO_OBJECT *binary =
+		PyObject_CallFunction(open_function, "isiOOOO", fd, rule->mode, raw ? 0 : -1,
+				      Py_None, Py_None, Py_None, Py_False); /* closefd */
 	AUTO_OBJECT *label = PyUnicode_FromString(rule->label);
 	if (!binary || !label)
 		return NULL;
@@ -97,10 +97,9 @@ static PyObject *make_stream(int fd)
 	if (!lowest || PyObject_SetAttrString(lowest, "name", label) < 0)
 		return NULL;
 
-	AUTO_OBJECT *text = PyObject_CallFunction(type_text, "OsssOO", binary, "utf-8",
-						  rule->errors, "\n",
-						  rule->line_buffering ? Py_True : Py_False,
-						  raw ? Py_True : Py_False);
+	AUTO_OBJECT *text = PyObject_CallFunction(
+		type_text, "OsssOO", binary, "utf-8", rule->errors, "\n",
+		rule->line_buffering ? Py_True : Py_False, raw ? Py_True : Py_False);
 	AUTO_OBJECT *mode = PyUnicode_FromString(rule->text_mode);
 	if (!text || !mode || PyObject_SetAttrString(text, "mode", mode) < 0)
 		return NULL;
@@ -243,8 +242,7 @@ void python_stdio_say(PyObject *text)
 {
 	AUTO_OBJECT *stream = Py_XNewRef(PySys_GetObject("stderr"));
 
-	if (stream && stream != Py_None &&
-	    PyFile_WriteObject(text, stream, Py_PRINT_RAW) == 0) {
+	if (stream && stream != Py_None && PyFile_WriteObject(text, stream, Py_PRINT_RAW) == 0) {
 		AUTO_OBJECT *done = PyObject_CallMethod(stream, "flush", NULL);
 
 		PyErr_Clear();

@@ -134,7 +134,8 @@ void python_variables_list(struct buffer *report)
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	for (int count = 0; names && count < VARIABLES_MAX && PyDict_Next(names, &at, &name, &value);) {
+	for (int count = 0;
+	     names && count < VARIABLES_MAX && PyDict_Next(names, &at, &name, &value);) {
 		if (!is_shown(name))
 			continue;
 		if (!put_variable(report, name, value))

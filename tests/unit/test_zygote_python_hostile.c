@@ -67,8 +67,8 @@ static void test_streams(void **state)
 	check_failure("import sys\nclass Evil:\n    def __getattr__(self, n): raise SystemExit(0)\n"
 		      "sys.stdout = sys.stderr = Evil()\n1/0\n",
 		      "ZeroDivisionError", "ZeroDivisionError: division by zero\n");
-	check_failure("import sys\nsys.stdout.close(); sys.stderr.close()\nprint('x')\n", "ValueError",
-		      "ValueError: I/O operation on closed file");
+	check_failure("import sys\nsys.stdout.close(); sys.stderr.close()\nprint('x')\n",
+		      "ValueError", "ValueError: I/O operation on closed file");
 	check_failure("import sys\nsys.stdout = sys.stderr = None\n1/0", "ZeroDivisionError",
 		      "ZeroDivisionError");
 	check_failure("import sys\ndel sys.stdout, sys.stderr\n1/0", "ZeroDivisionError",
@@ -76,7 +76,8 @@ static void test_streams(void **state)
 	check_failure("import sys\nsys.stderr = 5\n1/0", "ZeroDivisionError", "ZeroDivisionError");
 	check_failure("import os\nos.closerange(0, 100)\n1/0", "ZeroDivisionError", NULL);
 
-	run("import sys\nprint('kept', flush=True)\nsys.stdout = sys.stderr = sys.stdin = None\nprint('lost')",
+	run("import sys\nprint('kept', flush=True)\nsys.stdout = sys.stderr = sys.stdin = "
+	    "None\nprint('lost')",
 	    &probe);
 	assert_string_equal(probe.out, "kept\n");
 	assert_int_equal(probe.exit_code, 0);
@@ -89,34 +90,41 @@ static void test_exceptions(void **state)
 	check_failure("class R(Exception):\n    def __repr__(self): return repr(self)\n"
 		      "    __str__ = __repr__\nraise R()\n",
 		      "R", "R");
-	check_failure("class R(Exception):\n    def __str__(self): return 5\nraise R()\n", "R", "R");
-	check_failure("class R(Exception):\n    def __str__(self): raise SystemExit(0)\nraise R()\n",
-		      "R", "R");
-	check_failure("class R(Exception):\n    def __getattribute__(self, n): raise SystemExit(0)\n"
-		      "raise R()\n",
-		      "R", "R");
+	check_failure("class R(Exception):\n    def __str__(self): return 5\nraise R()\n", "R",
+		      "R");
+	check_failure(
+		"class R(Exception):\n    def __str__(self): raise SystemExit(0)\nraise R()\n", "R",
+		"R");
+	check_failure(
+		"class R(Exception):\n    def __getattribute__(self, n): raise SystemExit(0)\n"
+		"raise R()\n",
+		"R", "R");
 	check_failure("class M(type):\n    def __getattribute__(self, n): raise SystemExit(0)\n"
 		      "class R(Exception, metaclass=M): pass\nraise R()\n",
 		      "R", NULL);
 	check_failure("class M(type):\n    __module__ = property(lambda s: 1/0)\n"
 		      "class R(Exception, metaclass=M): pass\nraise R()\n",
 		      "R", NULL);
-	check_failure("e = Exception()\ne.__context__ = e2 = Exception()\ne2.__context__ = e\nraise e",
-		      "Exception", "Exception");
+	check_failure(
+		"e = Exception()\ne.__context__ = e2 = Exception()\ne2.__context__ = e\nraise e",
+		"Exception", "Exception");
 	check_failure("raise KeyboardInterrupt\n", "KeyboardInterrupt", "KeyboardInterrupt\n");
 	check_failure("raise GeneratorExit\n", "GeneratorExit", "GeneratorExit\n");
 	check_failure("import sys\nsys.excepthook = lambda *a: None\nraise ValueError('x')\n",
 		      "ValueError", NULL);
-	check_failure("import sys\nsys.excepthook = sys.exit\nraise ValueError('x')\n", "ValueError",
-		      NULL);
+	check_failure("import sys\nsys.excepthook = sys.exit\nraise ValueError('x')\n",
+		      "ValueError", NULL);
 	check_failure("import sys\nsys.excepthook = 5\nraise ValueError('x')\n", "ValueError",
 		      "Original exception was:\n");
-	check_failure("def f(): f()\nf()", "RecursionError", "RecursionError: maximum recursion depth");
-	check_failure("import sys\nsys.setrecursionlimit(5)\ndef f(): f()\nf()", "RecursionError", NULL);
-	check_failure("class E(SyntaxError): pass\ne = E('own', ('main.py', 10 ** 30, 5, 'x'))\nraise e",
-		      "E", NULL);
-	check_failure("e = SyntaxError()\ne.filename = 'main.py'\ne.lineno = -5\nraise e", "SyntaxError",
+	check_failure("def f(): f()\nf()", "RecursionError",
+		      "RecursionError: maximum recursion depth");
+	check_failure("import sys\nsys.setrecursionlimit(5)\ndef f(): f()\nf()", "RecursionError",
 		      NULL);
+	check_failure(
+		"class E(SyntaxError): pass\ne = E('own', ('main.py', 10 ** 30, 5, 'x'))\nraise e",
+		"E", NULL);
+	check_failure("e = SyntaxError()\ne.filename = 'main.py'\ne.lineno = -5\nraise e",
+		      "SyntaxError", NULL);
 	check_failure("e = SyntaxError()\ne.msg = 5\ne.lineno = 'x'\ne.offset = []\nraise e",
 		      "SyntaxError", NULL);
 }
@@ -166,10 +174,12 @@ static void test_forks(void **state)
 		"import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\n",
 		"import os\nclass A:\n    def __repr__(self):\n        if os.fork(): os.wait()\n"
 		"        return 'A'\nA()",
-		"import os, sys\ndef hook(*a):\n    if os.fork(): os.wait()\nsys.excepthook = hook\n1/0",
+		"import os, sys\ndef hook(*a):\n    if os.fork(): os.wait()\nsys.excepthook = "
+		"hook\n1/0",
 		"import os, atexit\nowner = os.getpid()\n"
 		"atexit.register(lambda: os.getpid() == owner and os.fork() and os.wait())",
-		"import os\nclass D:\n    def __del__(self):\n        if os.fork(): os.wait()\nd = D()",
+		"import os\nclass D:\n    def __del__(self):\n        if os.fork(): os.wait()\nd = "
+		"D()",
 	};
 
 	(void)state;
@@ -190,18 +200,22 @@ static void test_fork_hooks(void **state)
 	static const struct probe_job jobs[] = {
 		{ .kind = JOB_CELL,
 		  .code = "import os, random, threading, logging\n"
-			  "random.seed(1)\nfirst = [random.random() for _ in range(3)]\nrandom.seed(1)\n"
+			  "random.seed(1)\nfirst = [random.random() for _ in "
+			  "range(3)]\nrandom.seed(1)\n"
 			  "calls = []\n"
 			  "os.register_at_fork(before=lambda: calls.append('before'), "
 			  "after_in_child=lambda: calls.append('child'), "
 			  "after_in_parent=lambda: calls.append('parent'))\n"
 			  "lock = logging._lock" },
-		{ .kind = JOB_CELL, .code = "pid = os.fork()\nif pid == 0: os._exit(len(calls))\n"
-					    "os.waitpid(pid, 0)[1] >> 8, calls" },
+		{ .kind = JOB_CELL,
+		  .code = "pid = os.fork()\nif pid == 0: os._exit(len(calls))\n"
+			  "os.waitpid(pid, 0)[1] >> 8, calls" },
 		/* the library's own were kept for this moment */
-		{ .kind = JOB_CELL, .code = "r, w = os.pipe()\npid = os.fork()\n"
-					    "if pid == 0:\n    os.write(w, repr(random.random() != first[0]).encode())\n"
-					    "    os._exit(0)\nos.waitpid(pid, 0)\nos.read(r, 9)" },
+		{ .kind = JOB_CELL,
+		  .code = "r, w = os.pipe()\npid = os.fork()\n"
+			  "if pid == 0:\n    os.write(w, repr(random.random() != "
+			  "first[0]).encode())\n"
+			  "    os._exit(0)\nos.waitpid(pid, 0)\nos.read(r, 9)" },
 		{ .kind = JOB_CELL, .code = "lock.acquire(False) and not lock.release()" },
 	};
 	struct probe probes[4];

@@ -64,24 +64,29 @@ static void test_refused(void **state)
 static void test_works(void **state)
 {
 	(void)state;
-	check_works("import os, sys\nimport os.path as p\nfrom math import *\nfrom json import loads\n"
-		    "import xml.dom.minidom\nfrom importlib import reload");
+	check_works(
+		"import os, sys\nimport os.path as p\nfrom math import *\nfrom json import loads\n"
+		"import xml.dom.minidom\nfrom importlib import reload");
 	check_works("def f():\n    import decimal\n    return decimal.Decimal(1)\nf()");
 	check_works("class A:\n    import string");
 	check_works("import datetime\ndatetime.datetime.strptime('2024', '%Y')");
 	check_works("import time\ntime.strptime('2024', '%Y')");
-	check_works("import pickle, collections\npickle.loads(pickle.dumps(collections.OrderedDict(a=1)))");
+	check_works("import pickle, "
+		    "collections\npickle.loads(pickle.dumps(collections.OrderedDict(a=1)))");
 	check_works("import collections\nP = collections.namedtuple('P', 'x y')\nP(1, 2)");
-	check_works("import dataclasses, enum, typing\n@dataclasses.dataclass\nclass A:\n    x: int = 1\n"
+	check_works("import dataclasses, enum, typing\n@dataclasses.dataclass\nclass A:\n    x: "
+		    "int = 1\n"
 		    "class E(enum.Enum):\n    A = 1\nA(), E.A, typing.get_type_hints(A)");
-	check_works("import re, random, itertools, functools, statistics, fractions, textwrap, sqlite3, csv");
+	check_works("import re, random, itertools, functools, statistics, fractions, textwrap, "
+		    "sqlite3, csv");
 	check_works("import tempfile\nwith tempfile.TemporaryFile() as f: f.write(b'x')");
 	check_works("import asyncio\nasync def f(): await asyncio.sleep(0)\nasyncio.run(f())");
 	check_works("import unittest\nclass T(unittest.TestCase):\n    def test(self): pass\n"
 		    "unittest.main(argv=['x'], exit=False)");
 	check_works("import encodings.cp1250\n'x'.encode('cp1250'), b'xx'.decode('utf-16-le')");
 	check_works("import codecs\ncodecs.lookup('koi8-r')");
-	check_works("print(len([1]), sum([1]), sorted([2, 1]), isinstance(1, int))\nhasattr(int, 'x')");
+	check_works(
+		"print(len([1]), sum([1]), sorted([2, 1]), isinstance(1, int))\nhasattr(int, 'x')");
 	check_works("try:\n    import no_such_module\nexcept ModuleNotFoundError: pass");
 }
 

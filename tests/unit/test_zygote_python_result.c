@@ -264,9 +264,10 @@ static void test_streaming(void **state)
 
 static void test_differs_between_forks(void **state)
 {
-	static const char code[] = "import random, tempfile, uuid\n"
-				   "print(random.random(), '|', next(tempfile._get_candidate_names()), '|', "
-				   "uuid.uuid4(), '|', id(object()), '|', id([]))";
+	static const char code[] =
+		"import random, tempfile, uuid\n"
+		"print(random.random(), '|', next(tempfile._get_candidate_names()), '|', "
+		"uuid.uuid4(), '|', id(object()), '|', id([]))";
 	char parts[4][5][64];
 
 	(void)state;
@@ -291,10 +292,8 @@ static void test_differs_between_forks(void **state)
 static void test_network_names(void **state)
 {
 	static const char *const calls[] = {
-		"getaddrinfo('localhost', 80)",
-		"gethostbyname('localhost')",
-		"gethostbyname_ex('localhost')",
-		"gethostbyaddr('127.0.0.1')",
+		"getaddrinfo('localhost', 80)",      "gethostbyname('localhost')",
+		"gethostbyname_ex('localhost')",     "gethostbyaddr('127.0.0.1')",
 		"getnameinfo(('127.0.0.1', 80), 0)",
 	};
 

@@ -11,8 +11,14 @@
 #define PYTHON_PROGRAM "/usr/bin/python3"
 #endif
 
-#define SCRIPT(text) { JOB_SCRIPT, text, sizeof(text) - 1, NULL, false, false, 0 }
-#define SCRIPT_WITH_INPUT(text, input) { JOB_SCRIPT, text, sizeof(text) - 1, input, false, false, 0 }
+#define SCRIPT(text)                                                                               \
+	{                                                                                          \
+		JOB_SCRIPT, text, sizeof(text) - 1, NULL, false, false, 0                          \
+	}
+#define SCRIPT_WITH_INPUT(text, input)                                                             \
+	{                                                                                          \
+		JOB_SCRIPT, text, sizeof(text) - 1, input, false, false, 0                         \
+	}
 
 static const struct probe_job scripts[] = {
 	SCRIPT(""),
@@ -28,9 +34,11 @@ static const struct probe_job scripts[] = {
 	SCRIPT("import sys\nprint([p for p in sys.path if p != '/workspace'])"),
 	SCRIPT("x = 1\nx / 0"),
 	SCRIPT("1 / 0"),
-	SCRIPT("def f(n):\n    if n:\n        return f(n - 1)\n    raise KeyError('deep', n)\n\nf(5)\n"),
+	SCRIPT("def f(n):\n    if n:\n        return f(n - 1)\n    raise KeyError('deep', "
+	       "n)\n\nf(5)\n"),
 	SCRIPT("def f(): f()\nf()"),
-	SCRIPT("try:\n    1 / 0\nexcept Exception as error:\n    raise ValueError('second') from error"),
+	SCRIPT("try:\n    1 / 0\nexcept Exception as error:\n    raise ValueError('second') from "
+	       "error"),
 	SCRIPT("try:\n    1 / 0\nexcept Exception:\n    [][1]"),
 	SCRIPT("import json\njson.loads('{')"),
 	SCRIPT("raise BaseException('bare')"),
@@ -46,7 +54,8 @@ static const struct probe_job scripts[] = {
 	SCRIPT("yield 5"),
 	SCRIPT("await x"),
 	SCRIPT("x = 1\nlambda: (yield)\nawait x"),
-	SCRIPT("from __future__ import annotations\ndef f(x: missing): pass\nprint(f.__annotations__)"),
+	SCRIPT("from __future__ import annotations\ndef f(x: missing): "
+	       "pass\nprint(f.__annotations__)"),
 	SCRIPT("from __future__ import nonsense"),
 	SCRIPT("print('before')\nfrom __future__ import annotations\n"),
 	SCRIPT("import sys\nsys.exit()"),
@@ -64,7 +73,8 @@ static const struct probe_job scripts[] = {
 	SCRIPT("import os\nprint('lost')\nos._exit(9)"),
 	SCRIPT("import sys\nprint('kept', flush=True)\nsys.stdout = None\nprint('lost')\n"),
 	SCRIPT("import sys\nsys.stdout = sys.stderr\nprint('to stderr')"),
-	SCRIPT("import sys, io\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer, 'latin-1')\nprint('\xc3\xa9')"),
+	SCRIPT("import sys, io\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer, "
+	       "'latin-1')\nprint('\xc3\xa9')"),
 	SCRIPT("import os\nos.close(1)\nprint('lost')"),
 	SCRIPT("import sys\nsys.stdout.close()\n"),
 	SCRIPT("import sys, io\nsys.stderr = io.StringIO()\n1/0"),
@@ -74,7 +84,8 @@ static const struct probe_job scripts[] = {
 	SCRIPT("import atexit\natexit.register(print, 'first')\natexit.register(print, 'second')"),
 	SCRIPT("import atexit\natexit.register(print, 'still')\nraise ValueError"),
 	SCRIPT("import atexit, sys\natexit.register(lambda: print(type(sys.last_value)))\n1/0"),
-	SCRIPT("class D:\n    def __del__(self): print('del', type(self).__name__)\nd = D()\ne = [D()]\ne.append(e)"),
+	SCRIPT("class D:\n    def __del__(self): print('del', type(self).__name__)\nd = D()\ne = "
+	       "[D()]\ne.append(e)"),
 	SCRIPT("import os\nclass D:\n    def __del__(self): print('del', os.path.sep, helper())\n"
 	       "def helper(): return 5\nd = D()"),
 	SCRIPT("import sys\nsys.unraisablehook = lambda u: print('hook', u.exc_type.__name__)\n"
@@ -82,40 +93,53 @@ static const struct probe_job scripts[] = {
 	SCRIPT("import threading\nt = threading.Thread(target=print, args=('thread',))\nt.start()"),
 	SCRIPT("import threading, time\ndef f():\n    time.sleep(0.05)\n    print('late')\n"
 	       "threading.Thread(target=f).start()\nprint('main')"),
-	SCRIPT("import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n"
+	SCRIPT("import threading, time\nthreading.Thread(target=time.sleep, args=(9,), "
+	       "daemon=True).start()\n"
 	       "print('main')"),
-	SCRIPT("import threading\ndef f():\n    1/0\nt = threading.Thread(target=f, name='T')\nt.start()\nt.join()"),
-	SCRIPT("import threading, sys\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()"),
+	SCRIPT("import threading\ndef f():\n    1/0\nt = threading.Thread(target=f, "
+	       "name='T')\nt.start()\nt.join()"),
+	SCRIPT("import threading, sys\nt = threading.Thread(target=sys.exit, "
+	       "args=(3,))\nt.start()\nt.join()"),
 	SCRIPT("import threading\nthreading.excepthook = lambda a: print('hook', a.exc_type)\n"
 	       "t = threading.Thread(target=int, args=('x',))\nt.start()\nt.join()"),
-	SCRIPT("import concurrent.futures as c\ne = c.ThreadPoolExecutor(2)\ne.submit(print, 'pool')\n"),
+	SCRIPT("import concurrent.futures as c\ne = c.ThreadPoolExecutor(2)\ne.submit(print, "
+	       "'pool')\n"),
 	SCRIPT("import logging\nlogging.basicConfig(level=10)\nlogging.info('logged %d', 5)"),
-	SCRIPT("import logging, sys\nh = logging.handlers = __import__('logging.handlers').handlers."
+	SCRIPT("import logging, sys\nh = logging.handlers = "
+	       "__import__('logging.handlers').handlers."
 	       "MemoryHandler(100, target=logging.StreamHandler(sys.stdout))\n"
 	       "logging.getLogger().addHandler(h)\nlogging.error('flushed at the end')"),
 	SCRIPT("import warnings\nwarnings.warn('careful')"),
 	SCRIPT("print(1 is 1)"),
-	SCRIPT("import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 5\nprint(asyncio.run(f()))"),
+	SCRIPT("import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return "
+	       "5\nprint(asyncio.run(f()))"),
 	SCRIPT("import asyncio\nasync def f(): pass\nf()\nprint('x')"),
 	SCRIPT("import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')"),
-	SCRIPT("import os\npid = os.fork()\nif pid == 0:\n    print('child')\n    raise SystemExit(3)\n"
+	SCRIPT("import os\npid = os.fork()\nif pid == 0:\n    print('child')\n    raise "
+	       "SystemExit(3)\n"
 	       "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"),
 	SCRIPT("import os\npid = os.fork()\nif pid == 0:\n    1/0\n"
 	       "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"),
-	SCRIPT("import os, atexit\nprint('once')\natexit.register(print, 'both')\nimport sys\nsys.stdout.flush()\n"
+	SCRIPT("import os, atexit\nprint('once')\natexit.register(print, 'both')\nimport "
+	       "sys\nsys.stdout.flush()\n"
 	       "pid = os.fork()\nif pid: os.waitpid(pid, 0)"),
 	SCRIPT("import multiprocessing as m\nm.set_start_method('fork')\n"
-	       "def f(q): q.send('from the child')\na, b = m.Pipe()\np = m.Process(target=f, args=(b,))\n"
+	       "def f(q): q.send('from the child')\na, b = m.Pipe()\np = m.Process(target=f, "
+	       "args=(b,))\n"
 	       "p.start()\nprint(a.recv())\np.join()\nprint(p.exitcode)"),
-	SCRIPT("import pickle\nclass P:\n    def __init__(self): self.x = 1\nprint(pickle.loads(pickle.dumps(P())).x)"),
+	SCRIPT("import pickle\nclass P:\n    def __init__(self): self.x = "
+	       "1\nprint(pickle.loads(pickle.dumps(P())).x)"),
 	SCRIPT("import dataclasses, typing\n@dataclasses.dataclass\nclass P:\n    x: 'int'\n"
 	       "print(P(1), typing.get_type_hints(P))"),
-	SCRIPT("import sys\nprint(sys.modules['__main__'].__dict__ is globals())\nx = 5\nimport __main__\nprint(__main__.x)"),
+	SCRIPT("import sys\nprint(sys.modules['__main__'].__dict__ is globals())\nx = 5\nimport "
+	       "__main__\nprint(__main__.x)"),
 	SCRIPT("import inspect\ndef f():\n    return 1 # here\nprint(inspect.getsource(f))"),
-	SCRIPT("import signal\nprint(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPIPE), "
+	SCRIPT("import signal\nprint(signal.getsignal(signal.SIGINT), "
+	       "signal.getsignal(signal.SIGPIPE), "
 	       "signal.getsignal(signal.SIGTERM), signal.pthread_sigmask(signal.SIG_BLOCK, []))"),
 	SCRIPT("import gc\nprint(gc.isenabled(), gc.get_threshold(), gc.garbage)"),
-	SCRIPT("import sys\nprint(sys.getrecursionlimit(), sys.gettrace(), sys.getswitchinterval())"),
+	SCRIPT("import sys\nprint(sys.getrecursionlimit(), sys.gettrace(), "
+	       "sys.getswitchinterval())"),
 	SCRIPT("print(\"crlf\")\r\nfor i in range(2):\r\n    print(i)\r\n1/0\r\n"),
 	SCRIPT("\xef\xbb\xbfprint('bom')\n1/0"),
 	SCRIPT("# -*- coding: latin-1 -*-\nprint('caf\xe9')\n1/0 # \xe9"),
@@ -141,12 +165,17 @@ static const struct probe_job scripts[] = {
 	SCRIPT("help()"),
 	SCRIPT("import traceback\ntry:\n    1/0\nexcept Exception:\n    traceback.print_exc()"),
 	SCRIPT("import traceback\ndef f(): traceback.print_stack()\nf()"),
-	SCRIPT("import sys\nprint(sys._getframe().f_back, sys._getframe().f_code.co_filename[-7:])"),
+	SCRIPT("import sys\nprint(sys._getframe().f_back, "
+	       "sys._getframe().f_code.co_filename[-7:])"),
 	SCRIPT("import sys\nsys.settrace(lambda *a: None)\nprint(1)\n"),
 	SCRIPT("import sys\nsys.stdout.write('no newline')"),
 	SCRIPT("exec('1/0')"),
 	SCRIPT("eval('1 +')"),
-	SCRIPT("x = " "a" ".b" ".b" ".b"),
+	SCRIPT("x = "
+	       "a"
+	       ".b"
+	       ".b"
+	       ".b"),
 };
 
 /* Where versions say it in other words than their own traceback module does. */
@@ -155,14 +184,17 @@ static const struct bound_script {
 	struct probe_job job;
 } bound_scripts[] = {
 	{ 11, 99, SCRIPT("class E(Exception):\n    pass\n\n\nraise E") },
-	{ 11, 99, SCRIPT("class A:\n    class E(Exception):\n        pass\nraise A.E('qualified')") },
-	{ 11, 99, SCRIPT("class E(Exception):\n    def __str__(self):\n        raise TypeError\n"
-			 "raise E") },
+	{ 11, 99,
+	  SCRIPT("class A:\n    class E(Exception):\n        pass\nraise A.E('qualified')") },
+	{ 11, 99,
+	  SCRIPT("class E(Exception):\n    def __str__(self):\n        raise TypeError\n"
+		 "raise E") },
 	{ 11, 99, SCRIPT("raise ExceptionGroup('group', [ValueError(1), TypeError('t')])") },
 	{ 11, 99, SCRIPT("e = ValueError('noted')\ne.add_note('a note')\nraise e") },
 	{ 9, 12, SCRIPT("import sys\nsys.exit(10 ** 30)") },
-	{ 9, 13, SCRIPT("class D:\n    def __del__(self): raise ValueError('in del')\n"
-			"    __del__.__qualname__ = 'x'\nD()\nprint('after')") },
+	{ 9, 13,
+	  SCRIPT("class D:\n    def __del__(self): raise ValueError('in del')\n"
+		 "    __del__.__qualname__ = 'x'\nD()\nprint('after')") },
 };
 
 static int minor_version(void)
@@ -214,7 +246,8 @@ static void run_real(const char *directory, const struct probe_job *script, stru
 			dup2(fds[fd], fd);
 		if (chdir(directory) == 0) {
 			setenv("LC_ALL", "C.UTF-8", 1);
-			execl(PYTHON_PROGRAM, PYTHON_PROGRAM, "-I", "-B", "-X", "utf8", "main.py", NULL);
+			execl(PYTHON_PROGRAM, PYTHON_PROGRAM, "-I", "-B", "-X", "utf8", "main.py",
+			      NULL);
 		}
 		_exit(127);
 	}

@@ -44,7 +44,8 @@ static void free_cells(const char *const *codes)
 static void test_names_live_on(void **state)
 {
 	CELLS("import math as m\nx = 5\ndef f(): return x", "x += 1", "f() + m.floor(1.5)",
-	      "class A: pass", "A().__class__.__module__", "__name__", "import __main__; __main__.x");
+	      "class A: pass", "A().__class__.__module__", "__name__",
+	      "import __main__; __main__.x");
 
 	(void)state;
 	run_cells(codes);
@@ -102,7 +103,8 @@ static void test_sources_of_earlier_cells(void **state)
 {
 	CELLS("def f():\n    return 1 # the source\n", "import linecache; linecache.checkcache()",
 	      "import inspect\nprint(inspect.getsource(f), end='')",
-	      "import pickle, dataclasses, typing\n@dataclasses.dataclass\nclass P:\n    x: 'int' = 1",
+	      "import pickle, dataclasses, typing\n@dataclasses.dataclass\nclass P:\n    x: 'int' "
+	      "= 1",
 	      "pickle.loads(pickle.dumps(P(2)))", "typing.get_type_hints(P)",
 	      "import warnings\nwarnings.warn('careful')");
 
@@ -121,7 +123,8 @@ static void test_multiprocessing(void **state)
 	CELLS("import multiprocessing as m\nclass A:\n    def __init__(self, x): self.x = x\n"
 	      "def f(a): return A(a.x + 1)",
 	      "with m.get_context('fork').Pool(1) as p:\n    r = p.map(f, [A(1)])\nr[0].x",
-	      "import os\npid = os.fork()\nif pid == 0:\n    print('who')\nelse:\n    os.waitpid(pid, 0)",
+	      "import os\npid = os.fork()\nif pid == 0:\n    print('who')\nelse:\n    "
+	      "os.waitpid(pid, 0)",
 	      "'again'");
 
 	(void)state;
@@ -150,7 +153,9 @@ static void test_await(void **state)
 	assert_field(&cells[3], FIELD_RESULT, "[0, 1, 2]");
 	assert_field(&cells[4], FIELD_EXCEPTION_TYPE, "ZeroDivisionError");
 	assert_int_equal(probe_number(&cells[4], FIELD_EXCEPTION_LINE), 3);
-	assert_has(cells[4].err, "Traceback (most recent call last):\n  File \"<cell 5>\", line 4, in <module>\n");
+	assert_has(
+		cells[4].err,
+		"Traceback (most recent call last):\n  File \"<cell 5>\", line 4, in <module>\n");
 	assert_lacks(cells[4].err, "asyncio");
 	assert_field(&cells[7], FIELD_RESULT, "'left behind'");
 	assert_field(&cells[8], FIELD_RESULT, "'own loop'");
@@ -223,21 +228,30 @@ static void test_streams_are_mended(void **state)
 static void test_interrupt(void **state)
 {
 	const struct probe_job jobs[] = {
-		{ .kind = JOB_CELL, .code = "x = 1\nwhile True: x += 1", .interrupt_after_ms = 100 },
+		{ .kind = JOB_CELL,
+		  .code = "x = 1\nwhile True: x += 1",
+		  .interrupt_after_ms = 100 },
 		{ .kind = JOB_CELL, .code = "x > 1" },
-		{ .kind = JOB_CELL, .code = "import time\ntime.sleep(20)", .interrupt_after_ms = 100 },
-		{ .kind = JOB_CELL, .code = "import signal\n"
-					    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-					    "signal.pthread_sigmask(signal.SIG_BLOCK, [2])" },
+		{ .kind = JOB_CELL,
+		  .code = "import time\ntime.sleep(20)",
+		  .interrupt_after_ms = 100 },
+		{ .kind = JOB_CELL,
+		  .code = "import signal\n"
+			  "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+			  "signal.pthread_sigmask(signal.SIG_BLOCK, [2])" },
 		{ .kind = JOB_CELL, .code = "time.sleep(20)", .interrupt_after_ms = 100 },
-		{ .kind = JOB_CELL, .code = "import asyncio\nawait asyncio.sleep(20)",
+		{ .kind = JOB_CELL,
+		  .code = "import asyncio\nawait asyncio.sleep(20)",
 		  .interrupt_after_ms = 300 },
-		{ .kind = JOB_CELL, .code = "async def f():\n    await asyncio.sleep(0)\n    return 5\nawait f()" },
-		{ .kind = JOB_CELL, .code = "signal.pthread_sigmask(signal.SIG_BLOCK, [2])\n"
-					    "import os\nos.kill(os.getpid(), 2)" },
+		{ .kind = JOB_CELL,
+		  .code = "async def f():\n    await asyncio.sleep(0)\n    return 5\nawait f()" },
+		{ .kind = JOB_CELL,
+		  .code = "signal.pthread_sigmask(signal.SIG_BLOCK, [2])\n"
+			  "import os\nos.kill(os.getpid(), 2)" },
 		{ .kind = JOB_CELL, .code = "'not interrupted'" },
-		{ .kind = JOB_CELL, .code = "signal.signal(signal.SIGINT, lambda *a: print('own'))\n"
-					    "os.kill(os.getpid(), 2)\n" },
+		{ .kind = JOB_CELL,
+		  .code = "signal.signal(signal.SIGINT, lambda *a: print('own'))\n"
+			  "os.kill(os.getpid(), 2)\n" },
 	};
 
 	(void)state;
@@ -261,9 +275,9 @@ static void test_after_a_wreck(void **state)
 	      "for n in ('repr', 'len', 'isinstance', 'str', 'compile', 'exec', "
 	      "'eval', 'open', '__import__', 'hasattr', 'getattr', 'type', 'issubclass'): "
 	      "setattr(builtins, n, None)",
-	      "x + 1", "1 / 0", "sys.displayhook = sys.excepthook = lambda *a: 1/0", "x",
-	      "{}[1]", "del sys.modules['__main__']", "x", "del __builtins__", "x",
-	      "globals().clear()", "print('again')");
+	      "x + 1", "1 / 0", "sys.displayhook = sys.excepthook = lambda *a: 1/0", "x", "{}[1]",
+	      "del sys.modules['__main__']", "x", "del __builtins__", "x", "globals().clear()",
+	      "print('again')");
 
 	(void)state;
 	assert_int_equal(run_cells(codes), 0);
@@ -331,7 +345,8 @@ static void test_variables(void **state)
 		{ .kind = JOB_CELL,
 		  .code = "import sys, collections\nx = 5\ntext = 'h\xc3\xa9'\n_private = 1\n"
 			  "big = [0] * 10 ** 6\nhuge = 2 ** 10 ** 6\nself = []\nself.append(self)\n"
-			  "queue = collections.deque(range(10 ** 5))\ncount = collections.Counter('aab')\n"
+			  "queue = collections.deque(range(10 ** 5))\ncount = "
+			  "collections.Counter('aab')\n"
 			  "class A: pass\nclass Bad:\n    def __repr__(self): raise KeyError\n"
 			  "    def __sizeof__(self): raise KeyError\n"
 			  "bad = Bad()\nlong = 'x' * 1000\nwrong = '\\ud800'\n" },
