@@ -55,6 +55,16 @@ static void drop_holders(void)
 	PyErr_Clear();
 }
 
+void python_finish_rehearse(void)
+{
+	python_ending_join_threads();
+	python_stdio_flush();
+	drop_holders();
+	python_main_drop();
+	python_ending_close_logs();
+	fflush(NULL);
+}
+
 int python_finish(int exit_code)
 {
 	bool flushed;

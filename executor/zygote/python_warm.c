@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "python.h"
+#include "python_finish.h"
 #include "python_job.h"
 #include "python_main.h"
 #include "python_object.h"
@@ -39,7 +40,7 @@ static void run(const char *code)
 	}
 	PyErr_Clear();
 	python_source_forget();
-	python_main_drop();
+	python_finish_rehearse();
 }
 
 void python_warm_zygote(void)
