@@ -65,19 +65,20 @@ install_without_starting() {
 
 # ---- building -----------------------------------------------------------------------------
 
-# build FOLDER [configure's options]: build there; all output goes to FOLDER/build.log.
-# VIVARIUM_CONFIGURE holds further options.
+# build FOLDER [configure's options]: build there; all output goes to FOLDER/build.log, and
+# its end to the terminal if the build fails. VIVARIUM_CONFIGURE holds further options.
 build() {
-	local folder=$1
+	local folder=$1 lock status=0
 	shift
 	mkdir -p "$folder"
-	exec {build_lock}>"$folder/.lock"
-	flock "$build_lock" # two scripts at once take turns
-	build_steps "$folder" "$@" >"$folder/build.log" 2>&1 || {
-		tail -n 30 "$folder/build.log" >&2
-		fail "the build failed; all of its output is in $folder/build.log"
-	}
-	exec {build_lock}>&-
+	exec {lock}>"$folder/.lock"
+	flock "$lock" # two scripts at once take turns
+	build_steps "$folder" "$@" >"$folder/build.log" 2>&1 || status=$?
+	exec {lock}>&-
+	[[ $status != 0 ]] || return 0
+	tail -n 30 "$folder/build.log" >&2
+	echo "${0##*/}: the build failed; all of its output is in $folder/build.log" >&2
+	return 1
 }
 
 build_steps() {

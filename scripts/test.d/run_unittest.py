@@ -25,7 +25,11 @@ class Lines(unittest.TestResult):
         self.started = time.monotonic()
 
     def line(self, word, test, more=""):
-        name = test.id().partition(".")[2] or str(test)
+        name = test.id()
+        if isinstance(test, unittest.TestCase) or hasattr(test, "test_case"):
+            name = name.partition(".")[2]
+        else:  # setUpClass and its like, which nothing starts
+            self.started = time.monotonic()
         print(f"{word}: {self.prefix} {name} ({time.monotonic() - self.started:.1f} s){more}", flush=True)
 
     def fail(self, test, error):

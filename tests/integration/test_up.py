@@ -170,8 +170,9 @@ class Life(unittest.TestCase):
 
     def test_second_up_restarts(self):
         before = [self.service.pid(name) for name in (*DAEMONS, "supervise")]
-        done = self.service.up()
+        done = self.service.up(VIVARIUM_NO_BUILD="")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("building", done.stdout)
         self.assertFalse([pid for pid in before if alive(pid)])
         self.assertTrue(self.service.healthy())
 
