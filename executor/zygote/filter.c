@@ -38,11 +38,10 @@ static const char *const allowed[] = {
 	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
 	"pwritev2", "lseek", "sendfile", "copy_file_range", "fadvise64", "readahead",
 	/* descriptors */
-	"open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "fcntl",
+	"open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3",
 	"flock", "pipe", "pipe2", "eventfd", "eventfd2", "memfd_create", "poll", "ppoll", "select",
 	"pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
-	"epoll_pwait2", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
-	"timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd", "signalfd4",
+	"epoll_pwait2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd", "signalfd4",
 	/* files by name: the walls are the mounts, Landlock and ownership */
 	"stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat",
 	"faccessat2", "getdents", "getdents64", "getcwd", "chdir", "fchdir", "readlink",
@@ -102,6 +101,9 @@ static const struct refused refused[] = {
 	/* other processes' memory and descriptors */
 	{ "ptrace", EPERM }, { "process_vm_readv", EPERM }, { "process_vm_writev", EPERM },
 	{ "process_madvise", EPERM }, { "pidfd_getfd", EPERM }, { "kcmp", EPERM },
+	/* on the shared files it would tell what the host and other sandboxes do */
+	{ "inotify_init", EPERM }, { "inotify_init1", EPERM }, { "inotify_add_watch", EPERM },
+	{ "inotify_rm_watch", EPERM },
 	/* kernel subsystems with a history */
 	{ "bpf", EPERM }, { "perf_event_open", EPERM }, { "userfaultfd", EPERM },
 	{ "io_uring_setup", EPERM }, { "io_uring_enter", EPERM }, { "io_uring_register", EPERM },
@@ -132,6 +134,16 @@ static const struct refused refused[] = {
 static const uint32_t allowed_ioctls[] = {
 	FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC, TCGETS, TIOCGWINSZ, TIOCGPGRP,
 };
+
+/* fcntl: all but F_NOTIFY, which is inotify once more, and leases, which would
+ * make others wait. */
+static const uint32_t allowed_fcntls[] = {
+	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
+	F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG,
+	F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
+};
+
+static const uint32_t refused_fcntls[] = { F_NOTIFY, F_SETLEASE, F_GETLEASE };
 
 static const uint32_t allowed_prctls[] = {
 	PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE,
@@ -184,6 +196,11 @@ static int add_base(scmp_filter_ctx filter)
 		error = add_rule(filter, SCMP_ACT_ERRNO(refused[i].error), refused[i].call, 0, NULL);
 	for (size_t i = 0; !error && i < COUNT(allowed_ioctls); i++)
 		error = add_masked(filter, SCMP_ACT_ALLOW, "ioctl", 1, LOW_32, allowed_ioctls[i]);
+	for (size_t i = 0; !error && i < COUNT(allowed_fcntls); i++)
+		error = add_masked(filter, SCMP_ACT_ALLOW, "fcntl", 1, LOW_32, allowed_fcntls[i]);
+	for (size_t i = 0; !error && i < COUNT(refused_fcntls); i++)
+		error = add_masked(filter, SCMP_ACT_ERRNO(EPERM), "fcntl", 1, LOW_32,
+				   refused_fcntls[i]);
 	for (size_t i = 0; !error && i < COUNT(allowed_prctls); i++)
 		error = add_masked(filter, SCMP_ACT_ALLOW, "prctl", 0, LOW_32, allowed_prctls[i]);
 	if (!error)
