@@ -123,6 +123,8 @@ static int wake_newest(struct sandbox *sandbox)
 	sandbox->interpreter.ring = 0;
 	sandbox->interpreter_inside = inside;
 	copy->pidfd = -1;
+	/* the program may have stopped it: they share a uid */
+	(void)sandbox_signal(sandbox, SIGCONT);
 	return notify_answer(sandbox->listener.fd, ring, COMMAND_WAKE);
 }
 
