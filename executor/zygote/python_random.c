@@ -75,7 +75,7 @@ void python_random_give_back(void)
 {
 	AUTO_OBJECT *instance = kept_state ? random_instance() : NULL;
 	AUTO_OBJECT *done =
-		instance ? PyObject_CallMethod(instance, "setstate", "O", kept_state) : NULL;
+		instance ? PyObject_CallMethod(instance, "setstate", "(O)", kept_state) : NULL;
 
 	PyErr_Clear();
 	Py_CLEAR(kept_state);

@@ -1,6 +1,7 @@
 #include "python_signals.h"
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "python_object.h"
 
@@ -17,16 +18,27 @@ int python_signals_prepare(void)
 	return set_handler && interrupt_handler ? 0 : -1;
 }
 
-void python_signals_begin(void)
+/* signal.signal() runs what is pending first, and gives up if that raises. */
+static bool restore_handler(void)
 {
+	PyOS_InterruptOccurred(); /* forgets it */
+
 	AUTO_OBJECT *done = PyObject_CallFunction(set_handler, "iO", SIGINT, interrupt_handler);
-	sigset_t interrupt;
 
 	PyErr_Clear();
+	return done != NULL;
+}
+
+void python_signals_begin(void)
+{
+	sigset_t interrupt;
+
+	if (!restore_handler())
+		restore_handler();
 	sigemptyset(&interrupt);
 	sigaddset(&interrupt, SIGINT);
 	pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
-	/* last: what was blocked until now is late as well */
+	/* what was blocked until now is late as well */
 	PyOS_InterruptOccurred();
 	PyErr_Clear();
 }

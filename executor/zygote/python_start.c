@@ -183,6 +183,9 @@ static int add_workspace(void)
 static int freeze(void)
 {
 	python_warm_zygote();
+	/* what a preload has printed would come out of every fork */
+	python_stdio_flush();
+	fflush(NULL);
 
 	AUTO_OBJECT *collector = PyImport_ImportModule("gc");
 	AUTO_OBJECT *collected = collector ? PyObject_CallMethod(collector, "collect", NULL) : NULL;

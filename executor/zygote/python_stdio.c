@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "owned.h"
@@ -217,6 +218,7 @@ void python_stdio_end(void)
 {
 	end_stream(STDOUT_FILENO);
 	end_stream(STDERR_FILENO);
+	fflush(NULL); /* what C code printed */
 }
 
 static void write_descriptor(PyObject *text)

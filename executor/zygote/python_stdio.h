@@ -30,7 +30,7 @@ bool python_stdio_flush(void);
  * failure, no error is set. */
 void python_stdio_push(void);
 
-/* After a cell: flush, and give up a stream that keeps what it cannot write, so
+/* After a cell: flush, C's streams too, and give up a stream that keeps what it cannot write, so
  * that it does not turn up in a later cell's output. */
 void python_stdio_end(void);
 

@@ -37,6 +37,7 @@ struct probe_job {
 	const char *stdin_text;
 	bool restricted, streaming;
 	int interrupt_after_ms; /* SIGINT to itself from another process; 0: never */
+	bool in_copy;           /* a copying fork goes on from here, as a woken checkpoint */
 };
 
 /* Shared with the fork. */
@@ -91,6 +92,21 @@ static inline void probe_interrupt_later(int milliseconds)
 		return;
 	usleep((useconds_t)milliseconds * 1000);
 	kill(target, SIGINT);
+	_exit(0);
+}
+
+/* The process that ran the jobs before waits for the copy that runs the rest. */
+static inline void probe_go_on_in_copy(void)
+{
+	python_before_fork();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		python_after_fork_copy();
+		return;
+	}
+	python_after_fork_parent();
+	waitpid(pid, NULL, 0);
 	_exit(0);
 }
 
@@ -151,8 +167,11 @@ static inline int probe_run(const struct probe_job *jobs, size_t count, struct p
 	if (pid == 0) {
 		python_after_fork_child();
 		alarm(PROBE_SECONDS_MAX);
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; i < count; i++) {
+			if (jobs[i].in_copy)
+				probe_go_on_in_copy();
 			probe_run_one(&jobs[i], i + 1, fds[i], &memory[i]);
+		}
 		_exit(jobs[0].kind == JOB_SCRIPT ? python_finish(memory[0].exit_code) : 0);
 	}
 	python_after_fork_parent();

@@ -190,7 +190,7 @@ static void test_syntax_error(void **state)
 	assert_int_equal(probe_number(&probe, FIELD_EXCEPTION_LINE), 2);
 	probe_free(&probe);
 
-	probe_run(&(struct probe_job){ JOB_SCRIPT, "x = 1\nx\0y", 9, NULL, false, false, 0 }, 1,
+	probe_run(&(struct probe_job){ .kind = JOB_SCRIPT, .code = "x = 1\nx\0y", .length = 9 }, 1,
 		  &probe);
 	assert_field(&probe, FIELD_EXCEPTION_TYPE, "SyntaxError");
 	assert_field(&probe, FIELD_EXCEPTION_MESSAGE, "source code cannot contain null bytes");

@@ -13,11 +13,11 @@
 
 #define SCRIPT(text)                                                                               \
 	{                                                                                          \
-		JOB_SCRIPT, text, sizeof(text) - 1, NULL, false, false, 0                          \
+		.kind = JOB_SCRIPT, .code = text, .length = sizeof(text) - 1                       \
 	}
 #define SCRIPT_WITH_INPUT(text, input)                                                             \
 	{                                                                                          \
-		JOB_SCRIPT, text, sizeof(text) - 1, input, false, false, 0                         \
+		.kind = JOB_SCRIPT, .code = text, .length = sizeof(text) - 1, .stdin_text = input  \
 	}
 
 static const struct probe_job scripts[] = {

@@ -237,7 +237,7 @@ static void test_interrupt(void **state)
 		  .interrupt_after_ms = 100 },
 		{ .kind = JOB_CELL,
 		  .code = "import signal\n"
-			  "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+			  "signal.signal(signal.SIGINT, lambda *a: 1/0)\n"
 			  "signal.pthread_sigmask(signal.SIG_BLOCK, [2])" },
 		{ .kind = JOB_CELL, .code = "time.sleep(20)", .interrupt_after_ms = 100 },
 		{ .kind = JOB_CELL,
@@ -266,6 +266,43 @@ static void test_interrupt(void **state)
 	assert_string_equal(cells[9].out, "own\n");
 	for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++)
 		probe_free(&cells[i]);
+}
+
+/* A restored session goes on as the one that was copied would have. */
+static void test_copy(void **state)
+{
+	const struct probe_job jobs[] = {
+		{ .kind = JOB_CELL,
+		  .code = "import random, threading, time, asyncio\n"
+			  "random.seed(5)\nrandom.gauss(0, 1)\nstate = random.getstate()\n"
+			  "expected = [random.gauss(0, 1), "
+			  "random.random()]\nrandom.setstate(state)\n"
+			  "async def f():\n    await asyncio.sleep(0)\n    return 7\nawait f()\n"
+			  "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()" },
+		{ .kind = JOB_CELL,
+		  .code = "[random.gauss(0, 1), random.random()] == expected, "
+			  "threading.active_count(), await f()",
+		  .in_copy = true },
+		{ .kind = JOB_CELL, .code = "_", .in_copy = true },
+	};
+
+	(void)state;
+	probe_run(jobs, sizeof jobs / sizeof *jobs, cells);
+	assert_field(&cells[1], FIELD_RESULT, "(True, 1, 7)");
+	assert_field(&cells[2], FIELD_RESULT, "(True, 1, 7)");
+	for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++)
+		probe_free(&cells[i]);
+}
+
+static void test_output_of_c_code(void **state)
+{
+	CELLS("import ctypes\nctypes.CDLL(None).puts(b'from C')", "print('x')");
+
+	(void)state;
+	run_cells(codes);
+	assert_string_equal(cells[0].out, "from C\n");
+	assert_string_equal(cells[1].out, "x\n");
+	free_cells(codes);
 }
 
 /* What a hostile cell leaves behind does not keep the next one from working. */
@@ -403,6 +440,8 @@ int main(void)
 		cmocka_unit_test(test_input),
 		cmocka_unit_test(test_streams_are_mended),
 		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_output_of_c_code),
 		cmocka_unit_test(test_after_a_wreck),
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_variables_before_any_cell),
