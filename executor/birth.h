@@ -89,10 +89,10 @@ enum {
 	NOTE_NO_COPY = 2,      /* flag: the checkpoint could not be forked */
 };
 
-enum command {
-	COMMAND_RUN = 1,        /* a job is in the mailbox */
-	COMMAND_CHECKPOINT = 2, /* fork a frozen copy, then be idle */
-	COMMAND_WAKE = 3,       /* to a checkpoint: be the interpreter */
+enum order {
+	ORDER_RUN = 1,        /* a job is in the mailbox */
+	ORDER_CHECKPOINT = 2, /* fork a frozen copy, then be idle */
+	ORDER_WAKE = 3,       /* to a checkpoint: be the interpreter */
 };
 
 #endif

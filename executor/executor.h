@@ -42,6 +42,7 @@ struct executor {
 	struct session *sessions; /* list */
 	size_t session_count;
 	uint64_t counters[COUNTER_COUNT];
+	uid_t peer; /* whom the application runs as */
 	bool stopping;
 };
 
@@ -54,6 +55,8 @@ void info_handle(void *executor, struct call *call);
 /* session_calls.c: the FRAME_SESSION_* calls. */
 void session_handle_create(void *executor, struct call *call);
 void session_handle_execute(void *executor, struct call *call);
+void session_handle_run(void *executor, struct call *call);
+void session_handle_workspace(void *executor, struct call *call);
 void session_handle_interrupt(void *executor, struct call *call);
 void session_handle_reset(void *executor, struct call *call);
 void session_handle_undo(void *executor, struct call *call);

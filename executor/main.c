@@ -66,6 +66,8 @@ static const struct operation operations[] = {
 	[FRAME_SESSION_LIST] = { 4096, session_handle_list },
 	[FRAME_SESSION_HISTORY] = { 4096, session_handle_history },
 	[FRAME_SESSION_DELETE] = { 4096, session_handle_delete },
+	[FRAME_SESSION_WORKSPACE] = { 4096, session_handle_workspace },
+	[FRAME_SESSION_RUN] = { FRAME_REQUEST_MAX, session_handle_run },
 	[FRAME_INFO] = { 4096, info_handle },
 };
 
@@ -77,7 +79,6 @@ struct daemon {
 	bool ending;
 	bool doctor_only;
 	int exit_status;
-	uid_t peer;
 };
 
 static _Noreturn void die(const char *what, int error)
@@ -213,7 +214,7 @@ static void on_examined(struct executor *executor)
 	int error = server_new(&(struct server_config){
 				       .loop = executor->loop,
 				       .path = executor->options.socket,
-				       .peer = daemon->peer,
+				       .peer = executor->peer,
 				       .operations = operations,
 				       .operation_count = sizeof operations / sizeof *operations,
 				       .context = executor },
@@ -432,7 +433,7 @@ int main(int argc, char **argv)
 	if (action == OPTIONS_EXIT)
 		return 0;
 	set_log_level(executor->options.log_level);
-	if (options_find_uid(executor->options.peer_user, &daemon.peer)) {
+	if (options_find_uid(executor->options.peer_user, &executor->peer)) {
 		log_error("peer_user: there is no user \"%s\"", executor->options.peer_user);
 		return EXIT_CONFIG;
 	}

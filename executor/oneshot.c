@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "executor.h"
 #include "log.h"
@@ -9,10 +10,13 @@
 #include "run.h"
 #include "job.h"
 
+enum { FILES_MS = 30000 };
+
 struct oneshot {
 	struct executor *executor;
 	struct call *call;
 	struct waiter waiter;
+	struct loop_timer timer; /* for the files */
 	struct limits limits;
 	uint32_t flags;
 	struct sandbox *sandbox;
@@ -25,6 +29,7 @@ static void let_go(struct oneshot *oneshot)
 	struct executor *executor = oneshot->executor;
 
 	admission_withdraw(executor->admission, &oneshot->waiter);
+	loop_clear_timer(executor->loop, &oneshot->timer);
 	run_free(oneshot->run);
 	if (oneshot->sandbox) {
 		sandbox_kill(oneshot->sandbox);
@@ -75,14 +80,13 @@ static void on_finished(void *context, const struct outcome *outcome)
 	buffer_reset(&fields);
 }
 
-static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
+static void begin(struct oneshot *oneshot)
 {
-	struct oneshot *oneshot = LOOP_OWNER(waiter, struct oneshot, waiter);
 	struct call *call = oneshot->call;
+	struct sandbox *sandbox = oneshot->sandbox;
 	struct field_view code = req_optional(call, FIELD_CODE);
 	struct field_view input = req_optional(call, FIELD_STDIN);
 
-	oneshot->sandbox = sandbox;
 	int error = run_begin(&(struct run_config){
 				      .loop = oneshot->executor->loop,
 				      .sandbox = sandbox,
@@ -102,6 +106,59 @@ static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
 		let_go(oneshot);
 		req_refuse_internal(call, "start the run", error);
 	}
+}
+
+/* -- files first ------------------------------------------------------------- */
+
+static void on_late(struct loop_timer *timer)
+{
+	struct oneshot *oneshot = LOOP_OWNER(timer, struct oneshot, timer);
+	struct call *call = oneshot->call;
+
+	let_go(oneshot);
+	call_refuse_busy(call, REFUSAL_INTERNAL, "The files did not come in time.", 1000);
+}
+
+static void on_proceed(struct call *call)
+{
+	struct oneshot *oneshot = call->context;
+
+	loop_clear_timer(oneshot->executor->loop, &oneshot->timer);
+	begin(oneshot);
+}
+
+/* The application puts its files in, then says FRAME_CONTINUE. */
+static void offer_workspace(struct oneshot *oneshot)
+{
+	struct executor *executor = oneshot->executor;
+	struct call *call = oneshot->call;
+	int error = sandbox_limit(oneshot->sandbox, &oneshot->limits);
+	int fd = error ? error : sandbox_share_workspace(oneshot->sandbox, executor->peer);
+
+	error = fd < 0 ? fd :
+			 loop_set_timer(executor->loop, &oneshot->timer,
+					loop_now_us() + FILES_MS * 1000, on_late);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		let_go(oneshot);
+		req_refuse_internal(call, "share the workspace", error);
+		return;
+	}
+	call->proceed = on_proceed;
+	call_workspace(call, fd);
+	close(fd);
+}
+
+static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
+{
+	struct oneshot *oneshot = LOOP_OWNER(waiter, struct oneshot, waiter);
+
+	oneshot->sandbox = sandbox;
+	if (fields_number(oneshot->call->fields, oneshot->call->length, FIELD_WANT_FILES, 0))
+		offer_workspace(oneshot);
+	else
+		begin(oneshot);
 }
 
 static void refuse_busy(struct oneshot *oneshot, const char *message)

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "fields.h"
+#include "job.h"
 
 enum { CPU_CHECK_LEAST_US = 5000 };
 
@@ -164,10 +165,15 @@ static void begin_return(struct run *run)
 				    "threads and child processes were not kept.";
 }
 
+static bool is_command(const struct run *run)
+{
+	return run->config.job.kind == JOB_COMMAND;
+}
+
 /* The program is gone, or has to go. */
 static void end_hard(struct run *run)
 {
-	if (!run->config.grace_ms)
+	if (!run->config.grace_ms || is_command(run))
 		conclude(run);
 	else
 		begin_return(run);
@@ -189,6 +195,11 @@ static void meet(struct run *run, enum reason reason)
 	if (run->over || run->met != REASON_NONE)
 		return;
 	run->met = reason;
+	if (is_command(run)) { /* its end is told by died(), like any other */
+		if (sandbox_kill_command(run->config.sandbox))
+			on_grace(&run->grace);
+		return;
+	}
 	if (!run->config.grace_ms) {
 		stop_clock(run);
 		judge_limit(run, -SIGKILL);
@@ -355,7 +366,9 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 	if (!error && limits->cpu_ms * 100 < limits->wall_ms * config->cpu_percent)
 		error = loop_set_timer(config->loop, &run->cpu, run->started_us + CPU_CHECK_LEAST_US,
 				       on_cpu);
-	if (!error)
+	if (!error && is_command(run))
+		error = sandbox_start_command(config->sandbox, &run->config.job);
+	else if (!error)
 		error = sandbox_start(config->sandbox, &run->config.job);
 	if (error) {
 		run_free(run);

@@ -18,6 +18,7 @@
 #include "owned.h"
 #include "packet.h"
 #include "sandbox_parts.h"
+#include "share.h"
 
 enum { FREEZE_MS = 2000 }; /* hooks of the program run before a fork: they may hang */
 
@@ -103,6 +104,7 @@ static void on_interpreter_died(struct sandbox *sandbox, int status)
 	case SANDBOX_RETURNS:
 		sandbox_fail(sandbox, "start its interpreter", -ECHILD);
 		break;
+	case SANDBOX_COMMANDED: /* a thread of the program did it: after the command */
 	case SANDBOX_SWEEPS: /* as asked */
 	case SANDBOX_WAITS_FOR_BIRTH:
 	case SANDBOX_DIES:
@@ -124,6 +126,11 @@ static void on_event(struct sandbox *sandbox, struct warden_event *event, int *f
 	case EVENT_DIED:
 		if (event->pid == sandbox->interpreter_inside)
 			on_interpreter_died(sandbox, event->status);
+		else if (event->pid == sandbox->command.inside)
+			sandbox_command_ended(sandbox, event->status);
+		break;
+	case EVENT_STARTED:
+		sandbox_command_started(sandbox, event->pid);
 		break;
 	case EVENT_FAILED:
 		event->step[sizeof event->step - 1] = '\0';
@@ -184,9 +191,9 @@ bool sandbox_is_idle(const struct sandbox *sandbox)
 	return sandbox->phase == SANDBOX_IDLE;
 }
 
-int sandbox_workspace(const struct sandbox *sandbox)
+int sandbox_share_workspace(const struct sandbox *sandbox, uid_t application)
 {
-	return sandbox->workspace.folder;
+	return share_folder(sandbox->workspace.folder, sandbox_uid(sandbox), application);
 }
 
 int sandbox_workspace_full(const struct sandbox *sandbox)
@@ -220,12 +227,12 @@ int sandbox_limit(struct sandbox *sandbox, const struct limits *limits)
 	return error;
 }
 
-static int answer(struct sandbox *sandbox, enum command command)
+static int answer(struct sandbox *sandbox, enum order order)
 {
 	uint64_t ring = sandbox->interpreter.ring;
 
 	sandbox->interpreter.ring = 0;
-	return notify_answer(sandbox->listener.fd, ring, command);
+	return notify_answer(sandbox->listener.fd, ring, order);
 }
 
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
@@ -256,7 +263,7 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
 	mailbox->report_length = 0;
 	mailbox->exit_code = 0;
 	sandbox->phase = SANDBOX_BUSY;
-	return answer(sandbox, COMMAND_RUN);
+	return answer(sandbox, ORDER_RUN);
 }
 
 int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length,
@@ -323,7 +330,7 @@ int sandbox_checkpoint(struct sandbox *sandbox, size_t keep)
 	sandbox->phase = SANDBOX_FREEZES;
 	sandbox->awaits_frozen = sandbox->awaits_ready = true;
 	sandbox->checkpointed = false;
-	int error = answer(sandbox, COMMAND_CHECKPOINT);
+	int error = answer(sandbox, ORDER_CHECKPOINT);
 	if (!error)
 		error = loop_set_timer(sandbox->all->config.loop, &sandbox->timer,
 				       loop_now_us() + FREEZE_MS * 1000, on_freeze_late);

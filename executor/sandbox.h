@@ -37,7 +37,8 @@ struct sandbox_owner {
 	/* Bytes that the job wrote. */
 	void (*output)(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
 		       const uint8_t *bytes, size_t length);
-	/* The interpreter has died; status as wait(2) gives it. */
+	/* The interpreter has died; status as wait(2) gives it. Or a command has
+	 * ended, with all that it started; the sandbox is idle again. */
 	void (*died)(void *context, struct sandbox *sandbox, int status);
 	/* It could not be made, or its warden is gone: only sandbox_kill() is left. */
 	void (*failed)(void *context, struct sandbox *sandbox);
@@ -91,8 +92,9 @@ void sandbox_set_owner(struct sandbox *sandbox, const struct sandbox_owner *owne
 int sandbox_slot(const struct sandbox *sandbox);
 uint64_t sandbox_generation(const struct sandbox *sandbox);
 bool sandbox_is_idle(const struct sandbox *sandbox);
-/* A directory descriptor of its workspace; borrowed. */
-int sandbox_workspace(const struct sandbox *sandbox);
+/* A new directory descriptor of its workspace, for this uid to work with as if
+ * it were the program; or -errno. It stays good when the sandbox is gone. */
+int sandbox_share_workspace(const struct sandbox *sandbox, uid_t application);
 int sandbox_workspace_full(const struct sandbox *sandbox);
 
 /* Change what it may use. Only while idle. 0 or -errno. */
@@ -100,6 +102,13 @@ int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);
 
 /* Give the idle interpreter a job. 0 or -errno. */
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job);
+
+/* Run a shell command, the job's payload, beside the idle interpreter. 0 or
+ * -errno. */
+int sandbox_start_command(struct sandbox *sandbox, const struct sandbox_job *job);
+
+/* Kill the command and all that it started; died() follows. 0 or -errno. */
+int sandbox_kill_command(struct sandbox *sandbox);
 
 /* After done(): what the interpreter reported, HOSTILE, copied once. The caller
  * frees *ret_report. 0 or -errno. */

@@ -117,6 +117,7 @@ static void on_notification(struct sandbox *sandbox, const struct notification *
 		break;
 	case SANDBOX_WAITS_FOR_BIRTH:
 	case SANDBOX_IDLE:
+	case SANDBOX_COMMANDED:
 	case SANDBOX_SWEEPS:
 	case SANDBOX_DIES:
 		break;

@@ -27,6 +27,11 @@ static uid_t host_uid(const struct sandbox *sandbox, unsigned offset)
 	return sandbox->all->config.uid_base + (uid_t)sandbox->slot * SLOT_UIDS + offset;
 }
 
+uid_t sandbox_uid(const struct sandbox *sandbox)
+{
+	return host_uid(sandbox, UID_OF_USER);
+}
+
 struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
 					  const struct limits *limits)
 {
@@ -199,8 +204,11 @@ static struct sandbox *new_sandbox(struct sandboxes *all, const struct sandbox_o
 	sandbox->workspace = WORKSPACE_CLOSED;
 	sandbox->warden.fd = sandbox->life.fd = sandbox->listener.fd = sandbox->feeder.fd = -1;
 	sandbox->mailbox_fd = sandbox->procfs = sandbox->interpreter.pidfd = -1;
-	for (int i = 0; i < STREAMS; i++)
+	for (int i = 0; i < STREAMS; i++) {
 		sandbox->streams[i].source.fd = -1;
+		sandbox->command.streams[i].source.fd = -1;
+		sandbox->command.streams[i].of_command = true;
+	}
 	sandbox->next = all->first;
 	sandbox->link = &all->first;
 	if (all->first)

@@ -42,7 +42,9 @@ static void close_descriptors(struct sandbox *sandbox)
 	int *const fds[] = { &sandbox->warden.fd,       &sandbox->listener.fd,
 			     &sandbox->life.fd,         &sandbox->streams[0].source.fd,
 			     &sandbox->streams[1].source.fd, &sandbox->feeder.fd,
-			     &sandbox->mailbox_fd,      &sandbox->procfs };
+			     &sandbox->mailbox_fd,      &sandbox->procfs,
+			     &sandbox->command.streams[0].source.fd,
+			     &sandbox->command.streams[1].source.fd };
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		owned_close(fds[i]);
@@ -98,8 +100,10 @@ static void leave_loop(struct sandbox *sandbox)
 	loop_remove(loop, &sandbox->listener);
 	loop_remove(loop, &sandbox->life);
 	loop_remove(loop, &sandbox->feeder);
-	for (int i = 0; i < STREAMS; i++)
+	for (int i = 0; i < STREAMS; i++) {
 		loop_remove(loop, &sandbox->streams[i].source);
+		loop_remove(loop, &sandbox->command.streams[i].source);
+	}
 }
 
 void sandbox_bury_if_dead(struct sandbox *sandbox)

@@ -11,13 +11,14 @@ enum sandbox_phase {
 	SANDBOX_SETS_UP,  /* until the interpreter first rings */
 	SANDBOX_IDLE,     /* the interpreter waits, interpreter.ring is set */
 	SANDBOX_BUSY,     /* a job runs */
+	SANDBOX_COMMANDED, /* a shell command runs, the interpreter waits */
 	SANDBOX_FREEZES,  /* a checkpoint is being made */
 	SANDBOX_SWEEPS,   /* the program is being killed, to go back */
 	SANDBOX_RETURNS,  /* a checkpoint, or a fresh interpreter, has been started */
 	SANDBOX_DIES,
 };
 
-enum { CHECKPOINTS_MAX = 16, STREAMS = 2 };
+enum { CHECKPOINTS_MAX = 16, STREAMS = 2, BEFORE_MAX = 256 };
 
 /* A process that rings, or rang, the doorbell. */
 struct ringer {
@@ -29,6 +30,20 @@ struct ringer {
 struct stream {
 	struct loop_source source; /* reading end */
 	struct sandbox *sandbox;
+	enum sandbox_stream which;
+	bool of_command;
+};
+
+/* A shell command, see sandbox_command.c. */
+struct command {
+	pid_t inside; /* its id in the sandbox */
+	int status;
+	bool ended;   /* its first process has */
+	bool swept;   /* and what it started is gone */
+	bool killed;  /* sweeping has begun */
+	struct stream streams[STREAMS];
+	pid_t before[BEFORE_MAX]; /* processes that are not its own */
+	size_t before_count;
 };
 
 struct sandbox {
@@ -72,6 +87,7 @@ struct sandbox {
 	struct loop_source feeder; /* writing end of stdin */
 	uint8_t *feed;
 	size_t feed_length, feed_done;
+	struct command command;
 };
 
 struct sandboxes {
@@ -88,8 +104,9 @@ int sandbox_ask_warden(struct sandbox *sandbox, enum warden_op op, pid_t pid, co
 		       size_t count);
 int sandbox_watch_warden(struct sandbox *sandbox);
 
-/* sandbox_birth.c: the limits of its cgroup when its program has these; the
+/* sandbox_birth.c: the program's uid on the host; the limits of its cgroup when its program has these; the
  * warden's procfs context (taken over). */
+uid_t sandbox_uid(const struct sandbox *sandbox);
 struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
 					  const struct limits *limits);
 void sandbox_offer_procfs(struct sandbox *sandbox, int context);
@@ -113,6 +130,18 @@ int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length
 void sandbox_drain(struct sandbox *sandbox, bool deliver);
 void sandbox_close_stdio(struct sandbox *sandbox);
 void sandbox_close_feeder(struct sandbox *sandbox);
+
+int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,
+			int *ret_end);
+void sandbox_drain_stream(struct stream *stream, bool deliver);
+void sandbox_close_stream(struct stream *stream);
+int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length, int *ret_end);
+
+/* sandbox_command.c: what the warden tells of it, and the sweep. */
+void sandbox_command_started(struct sandbox *sandbox, pid_t inside);
+void sandbox_command_ended(struct sandbox *sandbox, int status);
+void sandbox_command_swept(struct sandbox *sandbox);
+bool sandbox_command_keeps(const struct sandbox *sandbox, pid_t pid);
 
 /* sandbox_return.c: begin to kill the program, then go back. */
 void sandbox_on_sweep(struct loop_timer *timer);

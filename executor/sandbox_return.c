@@ -56,6 +56,8 @@ static bool is_keeper(const struct sandbox *sandbox, pid_t pid)
 {
 	if (pid == sandbox->warden_pid)
 		return true;
+	if (sandbox->phase == SANDBOX_COMMANDED && sandbox_command_keeps(sandbox, pid))
+		return true;
 	for (size_t i = 0; i < sandbox->checkpoint_count; i++)
 		if (sandbox->checkpoints[i].pid == pid)
 			return true;
@@ -125,7 +127,7 @@ static int wake_newest(struct sandbox *sandbox)
 	copy->pidfd = -1;
 	/* the program may have stopped it: they share a uid */
 	(void)sandbox_signal(sandbox, SIGCONT);
-	return notify_answer(sandbox->listener.fd, ring, COMMAND_WAKE);
+	return notify_answer(sandbox->listener.fd, ring, ORDER_WAKE);
 }
 
 static void go_back(struct sandbox *sandbox)
@@ -154,7 +156,10 @@ void sandbox_on_sweep(struct loop_timer *timer)
 	long others = kill_others(sandbox);
 
 	if (others == 0) {
-		go_back(sandbox);
+		if (sandbox->phase == SANDBOX_COMMANDED)
+			sandbox_command_swept(sandbox);
+		else
+			go_back(sandbox);
 		return;
 	}
 	if (others < 0 || ++sandbox->sweeps > SWEEPS_MAX ||

@@ -18,6 +18,12 @@ enum {
 	DRAIN_BYTES_MAX = 1 << 20,
 };
 
+/* Between jobs only leftovers come: of threads, of children. */
+static bool is_wanted(const struct stream *stream)
+{
+	return stream->sandbox->phase == (stream->of_command ? SANDBOX_COMMANDED : SANDBOX_BUSY);
+}
+
 /* Read once. Bytes read, 0 when there is nothing now (or ever). */
 static size_t read_chunk(struct stream *stream, bool deliver)
 {
@@ -32,8 +38,7 @@ static size_t read_chunk(struct stream *stream, bool deliver)
 		return 0;
 	}
 	if (deliver)
-		sandbox->owner.output(sandbox->owner.context, sandbox,
-				      (enum sandbox_stream)(stream - sandbox->streams), chunk,
+		sandbox->owner.output(sandbox->owner.context, sandbox, stream->which, chunk,
 				      (size_t)got);
 	return (size_t)got;
 }
@@ -43,43 +48,63 @@ static void on_readable(struct loop_source *source, uint32_t events)
 	struct stream *stream = LOOP_OWNER(source, struct stream, source);
 
 	(void)events;
-	/* between jobs only leftovers come: of threads, of children */
-	(void)read_chunk(stream, stream->sandbox->phase == SANDBOX_BUSY);
+	(void)read_chunk(stream, is_wanted(stream));
+}
+
+void sandbox_drain_stream(struct stream *stream, bool deliver)
+{
+	size_t total = 0, got = 1;
+
+	while (got && total < DRAIN_BYTES_MAX && stream->source.added &&
+	       stream->sandbox->phase != SANDBOX_DIES) {
+		got = read_chunk(stream, deliver);
+		total += got;
+	}
 }
 
 void sandbox_drain(struct sandbox *sandbox, bool deliver)
 {
-	for (int i = 0; i < STREAMS; i++) {
-		struct stream *stream = &sandbox->streams[i];
-		size_t total = 0, got = 1;
-
-		while (got && total < DRAIN_BYTES_MAX && stream->source.added &&
-		       sandbox->phase != SANDBOX_DIES) {
-			got = read_chunk(stream, deliver);
-			total += got;
-		}
-	}
+	for (int i = 0; i < STREAMS; i++)
+		sandbox_drain_stream(&sandbox->streams[i], deliver);
 }
 
-static int give_output(struct sandbox *sandbox, enum sandbox_stream which)
+int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,
+			int *ret_end)
 {
-	struct stream *stream = &sandbox->streams[which];
 	int ends[2];
-	int error;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* our end alone */
-	stream->sandbox = sandbox;
-	error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, ends[1],
-			       which == SANDBOX_STDOUT ? STDOUT_FILENO : STDERR_FILENO);
-	close(ends[1]);
-	if (!error)
-		error = loop_add(sandbox->all->config.loop, &stream->source, ends[0], EPOLLIN,
-				 on_readable);
-	if (error)
+	int error = loop_add(sandbox->all->config.loop, &stream->source, ends[0], EPOLLIN,
+			     on_readable);
+	if (error) {
 		close(ends[0]);
-	return error;
+		close(ends[1]);
+		return error;
+	}
+	stream->sandbox = sandbox;
+	stream->which = which;
+	*ret_end = ends[1];
+	return 0;
+}
+
+void sandbox_close_stream(struct stream *stream)
+{
+	if (stream->source.added)
+		loop_remove(stream->sandbox->all->config.loop, &stream->source);
+	owned_close(&stream->source.fd);
+}
+
+static int give_output(struct sandbox *sandbox, enum sandbox_stream which)
+{
+	AUTO_FD end = -1;
+	int error = sandbox_open_stream(sandbox, &sandbox->streams[which], which, &end);
+
+	if (error)
+		return error;
+	return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, end,
+			      which == SANDBOX_STDOUT ? STDOUT_FILENO : STDERR_FILENO);
 }
 
 int sandbox_give_stdio(struct sandbox *sandbox)
@@ -146,39 +171,43 @@ static int feed(struct sandbox *sandbox, int end, const uint8_t *bytes, size_t l
 	return loop_add(sandbox->all->config.loop, &sandbox->feeder, end, EPOLLOUT, on_writable);
 }
 
-int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length)
+int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length, int *ret_end)
 {
 	int ends[2];
-	int error;
 
 	sandbox_close_feeder(sandbox);
 	if (!length) {
-		if (!sandbox->stdin_given)
-			return 0;
-		sandbox->stdin_given = false;
-		return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring,
-				      sandbox->all->null, STDIN_FILENO);
+		*ret_end = fcntl(sandbox->all->null, F_DUPFD_CLOEXEC, 3);
+		return *ret_end < 0 ? -errno : 0;
 	}
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	(void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
-	error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, ends[0],
-			       STDIN_FILENO);
-	close(ends[0]);
-	if (error) {
-		close(ends[1]);
+	int error = feed(sandbox, ends[1], bytes, length);
+	if (error)
+		close(ends[0]);
+	else
+		*ret_end = ends[0];
+	return error;
+}
+
+int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length)
+{
+	AUTO_FD end = -1;
+
+	if (!length && !sandbox->stdin_given)
+		return 0;
+	int error = sandbox_open_input(sandbox, bytes, length, &end);
+	if (error)
 		return error;
-	}
-	sandbox->stdin_given = true;
-	return feed(sandbox, ends[1], bytes, length);
+	sandbox->stdin_given = length > 0;
+	return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, end, STDIN_FILENO);
 }
 
 void sandbox_close_stdio(struct sandbox *sandbox)
 {
-	for (int i = 0; i < STREAMS; i++) {
-		loop_remove(sandbox->all->config.loop, &sandbox->streams[i].source);
-		owned_close(&sandbox->streams[i].source.fd);
-	}
+	for (int i = 0; i < STREAMS; i++)
+		sandbox_close_stream(&sandbox->streams[i]);
 	sandbox_close_feeder(sandbox);
 	sandbox->stdio_intact = false;
 }

@@ -139,16 +139,28 @@ void call_output(struct call *call, unsigned stream, const void *bytes, size_t l
 	flush(call->connection);
 }
 
+static void pass_fd(struct connection *connection, int fd)
+{
+	if (fd < 0 || connection->passed_fd >= 0)
+		return;
+	connection->passed_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	connection->pass_at = connection->output.length;
+}
+
+void call_workspace(struct call *call, int fd)
+{
+	pass_fd(call->connection, fd);
+	send_frame(call, FRAME_WORKSPACE, NULL, 0);
+	flush(call->connection);
+}
+
 void call_finish_with_fd(struct call *call, enum frame_type type, const struct buffer *fields,
 			 int fd)
 {
 	struct connection *connection = call->connection;
 
 	connection->server->calls--;
-	if (fd >= 0 && connection->passed_fd < 0) {
-		connection->passed_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		connection->pass_at = connection->output.length;
-	}
+	pass_fd(connection, fd);
 	send_frame(call, type, fields->data, fields->length);
 	free_call(call);
 	flush(connection);
@@ -273,6 +285,18 @@ static void on_cancel(struct connection *connection, uint32_t number)
 	flush(connection);
 }
 
+static void on_continue(struct connection *connection, uint32_t number)
+{
+	struct call *call = connection->call;
+
+	buffer_consume(&connection->input, FRAME_HEADER_BYTES);
+	if (!call || call->number != number || !call->proceed)
+		return;
+	void (*proceed)(struct call *) = call->proceed;
+	call->proceed = NULL;
+	proceed(call);
+}
+
 /* Whole frames, one call at a time; the next waits in the input buffer. */
 static void take_frames(struct connection *connection)
 {
@@ -286,7 +310,11 @@ static void take_frames(struct connection *connection)
 			connection->broken = true;
 		if (got <= 0)
 			return;
-		if (header.type == FRAME_CANCEL)
+		if ((header.type == FRAME_CANCEL || header.type == FRAME_CONTINUE) && header.length)
+			connection->broken = true; /* these say all by their type */
+		else if (header.type == FRAME_CONTINUE)
+			on_continue(connection, header.number);
+		else if (header.type == FRAME_CANCEL)
 			on_cancel(connection, header.number);
 		else if (connection->call)
 			return;

@@ -28,6 +28,8 @@ struct call {
 	/* Set by the handler: nobody waits for the answer any more. It must let go
 	 * of the call, which is freed when it returns. NULL: nothing to undo. */
 	void (*cancel)(struct call *call);
+	/* Set by the handler while it waits for FRAME_CONTINUE. */
+	void (*proceed)(struct call *call);
 	void *context; /* the handler's */
 };
 
@@ -60,6 +62,9 @@ void server_free(struct server *server);
 
 /* Program output, as it comes. */
 void call_output(struct call *call, unsigned stream, const void *bytes, size_t length);
+
+/* FRAME_WORKSPACE with a descriptor, which stays the caller's. */
+void call_workspace(struct call *call, int fd);
 
 /* The final frame; all free the call. */
 void call_finish(struct call *call, enum frame_type type, const struct buffer *fields);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+#include <errno.h>
 
 #include "job.h"
 #include "log.h"
@@ -130,6 +132,12 @@ static void on_sandbox(struct waiter *waiter, struct sandbox *sandbox)
 		return;
 	}
 	session->phase = SESSION_READY;
+	if (session->wants_workspace) {
+		struct call *call = session->wants_workspace;
+
+		session->wants_workspace = NULL;
+		session_give_workspace(session, call);
+	}
 	pump(session);
 }
 
@@ -344,7 +352,7 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	struct session *session = ticket->session;
 	struct call *call = ticket->call;
 	struct outcome outcome = *run_outcome;
-	bool looked = ticket->kind == TICKET_VARIABLES && outcome.state == STATE_KEPT;
+	bool looked = ticket->kind != TICKET_CELL && outcome.state == STATE_KEPT;
 	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
 	bool gone = outcome.reason == REASON_INTERNAL || (outcome.note && !session->sandbox);
 
@@ -378,6 +386,18 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	pump(session);
 }
 
+static uint32_t job_kind(const struct ticket *ticket)
+{
+	switch (ticket->kind) {
+	case TICKET_VARIABLES:
+		return JOB_VARIABLES;
+	case TICKET_COMMAND:
+		return JOB_COMMAND;
+	default:
+		return JOB_CELL;
+	}
+}
+
 static void begin_run(struct ticket *ticket)
 {
 	struct session *session = ticket->session;
@@ -393,7 +413,7 @@ static void begin_run(struct ticket *ticket)
 			.limits = ticket->limits,
 			.cpu_percent = session->executor->options.cpu_percent,
 			.grace_ms = session->executor->options.interrupt_grace_ms,
-			.job = { .kind = cell ? JOB_CELL : JOB_VARIABLES,
+			.job = { .kind = job_kind(ticket),
 				 .flags = session->profile->readonly ? MAILBOX_READONLY : 0,
 				 .execution = session->executions,
 				 .payload = code.value,
@@ -544,6 +564,7 @@ static void serve(struct ticket *ticket)
 	switch (ticket->kind) {
 	case TICKET_CELL:
 	case TICKET_VARIABLES:
+	case TICKET_COMMAND:
 		wait_for_place(ticket);
 		break;
 	case TICKET_RESET:
@@ -638,6 +659,38 @@ bool session_interrupt(struct session *session)
 	return true;
 }
 
+static void on_workspace_cancelled(struct call *call)
+{
+	struct session *session = call->context;
+
+	session->wants_workspace = NULL;
+}
+
+void session_give_workspace(struct session *session, struct call *call)
+{
+	struct buffer fields = BUFFER_INIT(4096);
+
+	if (!session->sandbox && !session->wants_workspace) {
+		session->wants_workspace = call;
+		call->context = session;
+		call->cancel = on_workspace_cancelled;
+		return;
+	}
+	call->cancel = NULL;
+	int fd = session->sandbox ? sandbox_share_workspace(session->sandbox,
+							    session->executor->peer) :
+				    -EBUSY;
+	if (fd < 0) {
+		req_refuse_internal(call, "share the workspace", fd);
+		return;
+	}
+	touch(session);
+	(void)fields_put_text(&fields, FIELD_SESSION_ID, session->id);
+	call_finish_with_fd(call, FRAME_REPLY, &fields, fd);
+	close(fd);
+	buffer_reset(&fields);
+}
+
 /* -- beginning and end ------------------------------------------------------------------------- */
 
 struct session *session_new(struct executor *executor, const struct profile *profile,
@@ -689,6 +742,10 @@ void session_end(struct session *session, const char *message)
 	admission_withdraw(executor->admission, &session->waiter);
 	if (session->sandbox)
 		sandbox_kill(session->sandbox);
+	if (session->wants_workspace) {
+		session->wants_workspace->cancel = NULL;
+		call_refuse(session->wants_workspace, REFUSAL_NO_SESSION, FIELD_NONE, "%s", message);
+	}
 	if (session->current)
 		refuse_ticket(session->current, REFUSAL_NO_SESSION, message, 0);
 	while (session->first) {

@@ -25,7 +25,7 @@ enum session_phase {
 	SESSION_SETTLES,  /* a checkpoint is being made, or it goes back by itself */
 };
 
-enum ticket_kind { TICKET_CELL, TICKET_VARIABLES, TICKET_RESET, TICKET_UNDO };
+enum ticket_kind { TICKET_CELL, TICKET_VARIABLES, TICKET_COMMAND, TICKET_RESET, TICKET_UNDO };
 
 /* A call that waits for, or is being served by, a session. */
 struct ticket {
@@ -53,6 +53,7 @@ struct session {
 	struct loop_timer idle, life;
 	struct ticket *current;
 	struct ticket *first, **last; /* waiting */
+	struct call *wants_workspace; /* until there is a sandbox */
 	uint64_t idle_ms;
 	uint64_t created_ms, last_used_ms; /* since 1970 */
 	uint64_t expires_ms;
@@ -76,6 +77,10 @@ struct session *session_new(struct executor *executor, const struct profile *pro
 /* Put a call in the session's queue; it is answered from there. */
 void session_enqueue(struct session *session, struct call *call, enum ticket_kind kind,
 		     const struct limits *limits);
+
+/* Answer with a directory descriptor of the workspace, now if there is a sandbox,
+ * else when there is one. */
+void session_give_workspace(struct session *session, struct call *call);
 
 /* KeyboardInterrupt in the running cell. False if none runs. */
 bool session_interrupt(struct session *session);

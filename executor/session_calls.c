@@ -174,30 +174,68 @@ void session_handle_create(void *context, struct call *call)
 		reply_session(call, session);
 }
 
-void session_handle_execute(void *context, struct call *call)
+/* The session that is named, made if the call allows it; else refuses the call. */
+static struct session *find_or_make(struct executor *executor, struct call *call)
 {
-	struct executor *executor = context;
-	struct field_view id, code;
+	struct session *session = NULL;
+	struct field_view id;
+
+	if (fields_number(call->fields, call->length, FIELD_CREATE, 0)) {
+		if (!req_id(call, &id))
+			return NULL;
+		session = session_find(executor, (const char *)id.value, id.length);
+		return session ? session : make(executor, call);
+	}
+	return req_session(executor, call, &session) ? session : NULL;
+}
+
+static void enqueue_code(struct executor *executor, struct call *call, enum ticket_kind kind)
+{
+	struct field_view code;
 	struct limits limits;
 
-	if (!req_id(call, &id) || !req_code(call, &code))
+	if (!req_code(call, &code))
 		return;
-	struct session *session = session_find(executor, (const char *)id.value, id.length);
-	if (!session && !fields_number(call->fields, call->length, FIELD_CREATE, 0)) {
-		call_refuse(call, REFUSAL_NO_SESSION, FIELD_SESSION_ID,
-			    "There is no session of this id.");
-		return;
-	}
-	if (!session)
-		session = make(executor, call);
+	struct session *session = find_or_make(executor, call);
 	if (session && req_limits(call, &session->limits, &limits)) {
 		/* what holds for the sandbox as a whole stays the session's */
 		limits.memory_bytes = session->limits.memory_bytes;
 		limits.processes = session->limits.processes;
 		limits.workspace_bytes = session->limits.workspace_bytes;
 		limits.workspace_inodes = session->limits.workspace_inodes;
-		session_enqueue(session, call, TICKET_CELL, &limits);
+		session_enqueue(session, call, kind, &limits);
 	}
+}
+
+void session_handle_execute(void *context, struct call *call)
+{
+	enqueue_code(context, call, TICKET_CELL);
+}
+
+void session_handle_run(void *context, struct call *call)
+{
+	struct field_view code = req_optional(call, FIELD_CODE);
+	struct session *session;
+
+	if (memchr(code.value, 0, code.length)) {
+		call_refuse(call, REFUSAL_INVALID, FIELD_CODE, "expected a command without NUL");
+		return;
+	}
+	if (!req_session(context, call, &session))
+		return;
+	if (session->profile->readonly) /* its walls are the interpreter's own */
+		call_refuse(call, REFUSAL_CONFLICT, FIELD_NONE,
+			    "Sessions of this profile run no commands.");
+	else
+		enqueue_code(context, call, TICKET_COMMAND);
+}
+
+void session_handle_workspace(void *context, struct call *call)
+{
+	struct session *session = find_or_make(context, call);
+
+	if (session)
+		session_give_workspace(session, call);
 }
 
 static void enqueue_plain(struct executor *executor, struct call *call, enum ticket_kind kind)

@@ -77,7 +77,7 @@ static void be_frozen(void)
 {
 	(void)setsid();
 	score(OOM_SCORE_CHECKPOINT);
-	if (doorbell_ring(NOTE_FROZEN, 0) != COMMAND_WAKE)
+	if (doorbell_ring(NOTE_FROZEN, 0) != ORDER_WAKE)
 		_exit(0);
 	score(OOM_SCORE_PROGRAM);
 }

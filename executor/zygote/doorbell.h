@@ -8,7 +8,7 @@
 #define VIVARIUM_DOORBELL_H
 
 /* Ring with one of enum note and its flags; returns the executor's command
- * (enum command), or -errno (-ENOSYS: the executor is gone). */
+ * (enum order), or -errno (-ENOSYS: the executor is gone). */
 long doorbell_ring(unsigned note, unsigned flags);
 
 #endif

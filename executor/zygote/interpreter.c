@@ -150,14 +150,14 @@ _Noreturn void interpreter_main(int warden_socket, struct mailbox *mailbox,
 	enter(warden_socket, limits);
 	for (;;) {
 		switch (python_wait(ring_and_wait, &ring)) {
-		case COMMAND_RUN:
+		case ORDER_RUN:
 			identify_stdio(&given);
 			run_job(mailbox);
 			identify_stdio(&found);
 			ring.note = NOTE_DONE;
 			ring.flags = memcmp(&given, &found, sizeof given) ? 0 : NOTE_STDIO_INTACT;
 			break;
-		case COMMAND_CHECKPOINT:
+		case ORDER_CHECKPOINT:
 			ring.flags = checkpoint_make() == CHECKPOINT_FAILED ? NOTE_NO_COPY : 0;
 			ring.note = NOTE_READY;
 			break;

@@ -48,6 +48,8 @@ int python_run(const struct job *job, struct buffer *report)
 	case JOB_VARIABLES:
 		exit_code = list_variables(report);
 		break;
+	case JOB_COMMAND: /* never comes here */
+		break;
 	}
 	python_fork_end_stranger(exit_code);
 	return exit_code;

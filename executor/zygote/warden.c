@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -182,7 +183,12 @@ static _Noreturn void become_command(const struct warden *warden, const int fds[
 				   .oom_score_adj = OOM_SCORE_PROGRAM,
 				   .processes = limits->processes };
 
+	const struct rlimit files = { limits->open_files, limits->open_files };
+	const struct rlimit bytes = { limits->file_bytes, limits->file_bytes };
+
 	forget_signals(warden);
+	if (setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_FSIZE, &bytes))
+		_exit(EXIT_SETUP);
 	for (int i = 0; i < 3; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(EXIT_SETUP);

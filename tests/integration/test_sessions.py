@@ -19,11 +19,13 @@ class WithSession(unittest.TestCase):
     def runs(self):
         return self.session.show()["state"] == "running"
 
-    def in_background(self, code, **more):
-        """Start a cell and wait until it runs."""
-        connection = self.session.begin(code, **more)
+    def in_background(self, code, before="", **more):
+        """Start a cell, `before` and then `code`, and wait until it is at the code, or near:
+        until it has used some CPU time."""
+        used = self.session.show()["usage"]["cpu_ms"]
+        connection = self.session.begin(before + "\nfor _ in range(10 ** 6): pass\n" + code, **more)
         self.addCleanup(connection.close)
-        wait_until(self.runs, "the cell runs")
+        wait_until(lambda: self.session.show()["usage"]["cpu_ms"] > used + 10 and self.runs(), "the cell runs")
         return connection
 
 
@@ -221,7 +223,7 @@ class Calls(WithSession):
     def test_interrupt(self):
         self.session.execute("x = 1")
         for code in ("while True: pass", "import time; time.sleep(25)"):
-            connection = self.in_background("x = 2\n" + code)
+            connection = self.in_background(code, before="x = 2")
             self.assertEqual(self.session.call("POST", "/interrupt").status, 200)
             got = finish(connection).json
             self.assertEqual((got["status"], got["reason"], got["state"]), ("error", "interrupted", "kept"))
@@ -230,7 +232,7 @@ class Calls(WithSession):
 
     def test_interrupt_that_is_ignored(self):
         self.session.execute("x = 1")
-        connection = self.in_background("import signal\nsignal.signal(2, signal.SIG_IGN)\nx = 2\nwhile True: pass")
+        connection = self.in_background("while True: pass", before="import signal\nsignal.signal(2, signal.SIG_IGN)\nx = 2")
         began = time.monotonic()
         self.session.call("POST", "/interrupt")
         got = finish(connection).json
@@ -331,7 +333,7 @@ class Order(WithSession):
         self.assertEqual(self.session.value("n"), "40")
 
     def test_delete_while_a_cell_runs(self):
-        holder = self.in_background("import signal\nsignal.signal(2, signal.SIG_IGN)\nwhile True: pass")
+        holder = self.in_background("while True: pass", before="import signal\nsignal.signal(2, signal.SIG_IGN)")
         waiting = self.session.begin("1")
         began = time.monotonic()
         self.assertEqual(self.session.close().status, 204)

@@ -301,8 +301,7 @@ class Service:
         self.state = self.work + "/state"
         self.url = f"http://127.0.0.1:{self.port}"
         self.host = Host(self.state)
-        # the uids of two executors on one machine must differ
-        self.environment = {"EXECUTOR_UID_BASE": str(1900000000 + self.port * 32784), "EXECUTOR_ZYGOTES": "2", "EXECUTOR_POOL": "3", **settings}
+        self.environment = {"EXECUTOR_ZYGOTES": "2", "EXECUTOR_POOL": "3", **settings}
         done = self.script("up", "--detach", "--no-install", "--port", str(self.port), "--state-dir", self.state)
         if done.returncode:
             self.close()
@@ -310,7 +309,7 @@ class Service:
 
     def script(self, name, *arguments):
         return subprocess.run([f"{ROOT}/scripts/{name}", *arguments], capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL,
-                              env={**os.environ, **self.environment})
+                              env={**{k: v for k, v in os.environ.items() if k != "EXECUTOR_UID_BASE"}, **self.environment})
 
     def healthy(self):
         try:
