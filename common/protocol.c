@@ -86,6 +86,7 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_VARIABLE] = { FIELD_IS_LIST, "variable" },
 	[FIELD_DISPLAY] = { FIELD_IS_LIST, "display" },
 	[FIELD_CASE_RESULT] = { FIELD_IS_LIST, "case_result" },
+	[FIELD_PURE] = { FIELD_IS_NUMBER, "pure" },
 
 	[FIELD_NAME] = { FIELD_IS_TEXT, "name" },
 	[FIELD_TYPE] = { FIELD_IS_TEXT, "type" },

@@ -108,6 +108,7 @@ enum field {
 	FIELD_VARIABLE = 103,       /* list, repeated: NAME, TYPE, REPR, SIZE_BYTES */
 	FIELD_DISPLAY = 104,        /* list, repeated: TYPE (MIME), CONTENT */
 	FIELD_CASE_RESULT = 105,    /* list, repeated */
+	FIELD_PURE = 106,           /* u64: 1 = the cell can have changed nothing but _ */
 	/* parts of lists */
 	FIELD_NAME = 128,           /* text */
 	FIELD_TYPE = 129,           /* text */
