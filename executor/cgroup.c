@@ -90,6 +90,15 @@ static struct cgroup_tree *new_tree(const char *name)
 	return tree;
 }
 
+/* Whose message helps: that of the version that the host has controllers in. */
+static bool v1_is_mounted(void)
+{
+	char path[PATH_MAX];
+
+	return cgroup_find_mount("cgroup", "memory", path, sizeof path) != -ENOENT ||
+	       cgroup_find_mount("cgroup", "pids", path, sizeof path) != -ENOENT;
+}
+
 int cgroup_tree_open(const char *parent, const char *name, struct cgroup_tree **ret_tree,
 		     char message[CGROUP_MESSAGE_BYTES])
 {
@@ -102,7 +111,7 @@ int cgroup_tree_open(const char *parent, const char *name, struct cgroup_tree **
 	/* v2 first: where both exist, the one with the controllers works */
 	int error = open_version(tree, &cgroup_v2, parent, message);
 	if (error && open_version(tree, &cgroup_v1, parent, second)) {
-		if (!strstr(message, "v2") || strstr(message, "No such file"))
+		if (v1_is_mounted())
 			snprintf(message, CGROUP_MESSAGE_BYTES, "%.250s", second);
 		free(tree);
 		return error;

@@ -18,27 +18,38 @@ enum { CPU_PERIOD_US = 100000 };
 static const char all_controllers[] = "+memory +pids +cpu";
 static const char daemon_leaf[] = "daemons";
 
-static bool has_controllers(int dir_fd)
+/* Those of our controllers that the group has not got, as words; "" if none. */
+static int find_missing(int dir_fd, char *ret_words, size_t size)
 {
 	static const char *const wanted[] = { "memory", "pids", "cpu" };
 	char text[512] = " ";
 	AUTO_FD fd = openat(dir_fd, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : read(fd, text + 1, sizeof text - 3);
+	size_t used = 0;
 
 	if (got < 0)
-		return false;
+		return -errno;
 	for (ssize_t i = 0; i <= got; i++)
 		if (text[i] == '\n')
 			text[i] = ' ';
 	text[got + 1] = ' ';
+	*ret_words = '\0';
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		char word[16];
 
 		snprintf(word, sizeof word, " %s ", wanted[i]);
 		if (!strstr(text, word))
-			return false;
+			used += (size_t)snprintf(ret_words + used, size - used, "%s%s",
+						 used ? ", " : "", wanted[i]);
 	}
-	return true;
+	return 0;
+}
+
+static bool has_controllers(int dir_fd)
+{
+	char missing[64];
+
+	return !find_missing(dir_fd, missing, sizeof missing) && !*missing;
 }
 
 /* Only the true root of the hierarchy may hold processes and children with
@@ -122,22 +133,39 @@ static int find_base(const char *mount, const char *parent, char *ret_path, size
 	return snprintf(ret_path, size, "%s", mount) >= (int)size ? -ENAMETOOLONG : 0;
 }
 
-static int prepare_base(const char *path, struct cgroup_dirs *ret_base)
+static int divide_base(int dir_fd)
 {
-	AUTO_FD dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-
-	if (dir < 0)
-		return -errno;
-	if (!has_controllers(dir))
-		return -ENOENT;
-	if (!is_true_root(dir)) {
-		int error = empty_into_leaf(dir);
+	if (!is_true_root(dir_fd)) {
+		int error = empty_into_leaf(dir_fd);
 
 		if (error)
 			return error;
 	}
-	int error = cgroup_write(dir, "cgroup.subtree_control", all_controllers);
+	return cgroup_write(dir_fd, "cgroup.subtree_control", all_controllers);
+}
+
+static int prepare_base(const char *path, struct cgroup_dirs *ret_base,
+			char message[CGROUP_MESSAGE_BYTES])
+{
+	AUTO_FD dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	char missing[64] = "";
+	int error = dir < 0 ? -errno : find_missing(dir, missing, sizeof missing);
+
+	if (*missing) {
+		snprintf(message, CGROUP_MESSAGE_BYTES,
+			 "cgroup v2 at %.80s has no controller %s; boot with it "
+			 "(cgroup_enable=memory), or delegate it (Delegate=yes)",
+			 path, missing);
+		return -ENODEV;
+	}
 	if (!error)
+		error = divide_base(dir);
+	if (error)
+		snprintf(message, CGROUP_MESSAGE_BYTES,
+			 "cgroup v2 at %.80s cannot give memory, pids and cpu to children: %s; "
+			 "delegate a subtree (Delegate=yes, or a private cgroup namespace)",
+			 path, strerror(-error));
+	else
 		ret_base->fd[0] = take_fd(&dir);
 	return error;
 }
@@ -145,18 +173,19 @@ static int prepare_base(const char *path, struct cgroup_dirs *ret_base)
 static int open_base(const char *parent, struct cgroup_dirs *ret_base,
 		     char message[CGROUP_MESSAGE_BYTES])
 {
-	char mount[PATH_MAX] = "?", base[PATH_MAX];
+	char mount[PATH_MAX], base[PATH_MAX];
 	int error = cgroup_find_mount("cgroup2", NULL, mount, sizeof mount);
 
 	if (!error)
 		error = find_base(mount, parent, base, sizeof base);
 	if (!error)
-		error = prepare_base(base, ret_base);
-	if (error)
+		return prepare_base(base, ret_base, message);
+	if (error == -ENOENT)
 		snprintf(message, CGROUP_MESSAGE_BYTES,
-			 "cgroup v2 at %.60s cannot give memory, pids and cpu to children: %s; "
-			 "delegate a subtree (Delegate=yes, or a private cgroup namespace)",
-			 mount, strerror(-error));
+			 "no cgroups are mounted; mount -t cgroup2 cgroup2 /sys/fs/cgroup");
+	else
+		snprintf(message, CGROUP_MESSAGE_BYTES, "cgroup v2 is not usable: %s",
+			 strerror(-error));
 	return error;
 }
 

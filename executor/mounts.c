@@ -39,39 +39,63 @@ static int make_tmpfs(uint64_t bytes, uint64_t inodes)
 	return fd < 0 ? -errno : fd;
 }
 
+enum { FOLDERS = 3 };
+
+static const struct {
+	const char *name;
+	mode_t mode;
+} folders[FOLDERS] = { { "workspace", 0755 }, { "tmp", 01777 }, { "shm", 01777 } };
+
 static int make_folder(int filesystem, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
-	AUTO_FD folder = -1;
-
 	if (mkdirat(filesystem, name, mode))
 		return -errno;
-	folder = openat(filesystem, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	AUTO_FD folder = openat(filesystem, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	/* chmod too: the umask is not ours to trust */
-	if (folder < 0 || fchmod(folder, mode) || fchown(folder, uid, gid))
+	return folder < 0 || fchmod(folder, mode) || fchown(folder, uid, gid) ? -errno : 0;
+}
+
+static int take_folders(struct workspace *made)
+{
+	for (size_t i = 0; i < FOLDERS; i++) {
+		made->mounts[i] = open_tree(made->filesystem, folders[i].name,
+					    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		if (made->mounts[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Before Linux 6.15 only what is attached can be cloned. The daemon's mount
+ * namespace is its own, and nobody looks at the place in the meantime. */
+static int take_folders_attached(struct workspace *made)
+{
+	static const char place[] = "/tmp";
+
+	if (move_mount(made->filesystem, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH))
 		return -errno;
-	int mount = open_tree(folder, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return mount < 0 ? -errno : mount;
+	int error = take_folders(made);
+	if (umount2(place, MNT_DETACH) && !error)
+		error = -errno;
+	return error;
 }
 
 int workspace_create(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid,
 		     struct workspace *ret_workspace)
 {
-	static const struct {
-		const char *name;
-		mode_t mode;
-	} folders[] = { { "workspace", 0755 }, { "tmp", 01777 }, { "shm", 01777 } };
 	struct workspace made = WORKSPACE_CLOSED;
 	int error = 0;
 
 	made.filesystem = make_tmpfs(bytes, inodes);
 	if (made.filesystem < 0)
 		return made.filesystem;
-	for (size_t i = 0; !error && i < sizeof folders / sizeof *folders; i++) {
-		made.mounts[i] =
-			make_folder(made.filesystem, folders[i].name, folders[i].mode, uid, gid);
-		if (made.mounts[i] < 0)
-			error = made.mounts[i];
-	}
+	for (size_t i = 0; !error && i < FOLDERS; i++)
+		error = make_folder(made.filesystem, folders[i].name, folders[i].mode, uid, gid);
+	if (!error)
+		error = take_folders(&made);
+	if (error == -EINVAL)
+		error = take_folders_attached(&made);
 	if (!error) {
 		made.folder = openat(made.filesystem, folders[0].name,
 				     O_DIRECTORY | O_RDONLY | O_CLOEXEC);

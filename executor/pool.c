@@ -17,6 +17,7 @@ struct pool {
 	struct loop_timer refill, settle;
 	size_t count, ready;
 	bool closed;
+	bool rests; /* after a failed birth */
 	struct sandbox *sandboxes[]; /* ready ones first, in order of readiness */
 };
 
@@ -81,7 +82,10 @@ static void on_idle(void *context, struct sandbox *sandbox)
 
 static void on_refill(struct loop_timer *timer)
 {
-	pool_refill(LOOP_OWNER(timer, struct pool, refill));
+	struct pool *pool = LOOP_OWNER(timer, struct pool, refill);
+
+	pool->rests = false;
+	pool_refill(pool);
 }
 
 static void refill_in(struct pool *pool, uint64_t ms)
@@ -91,6 +95,14 @@ static void refill_in(struct pool *pool, uint64_t ms)
 				     on_refill);
 }
 
+/* What fails once fails again at once, as a rule: the burial of what failed must
+ * not be the reason for the next attempt. */
+static void rest(struct pool *pool)
+{
+	pool->rests = true;
+	refill_in(pool, RETRY_MS);
+}
+
 static void lose(struct pool *pool, struct sandbox *sandbox)
 {
 	size_t i = find(pool, sandbox);
@@ -98,7 +110,7 @@ static void lose(struct pool *pool, struct sandbox *sandbox)
 	if (i < pool->count)
 		remove_at(pool, i);
 	sandbox_kill(sandbox);
-	refill_in(pool, RETRY_MS);
+	rest(pool);
 }
 
 static void on_failed(void *context, struct sandbox *sandbox)
@@ -149,7 +161,7 @@ void pool_refill(struct pool *pool)
 					     .failed = on_failed,
 					     .context = pool };
 
-	while (!pool->closed && pool->count < pool->config.size) {
+	while (!pool->closed && !pool->rests && pool->count < pool->config.size) {
 		struct sandbox *sandbox = NULL;
 		int error = sandbox_create(pool->config.sandboxes, &owner, &sandbox);
 
@@ -157,7 +169,7 @@ void pool_refill(struct pool *pool)
 			/* -EAGAIN: a free slot or a warm zygote will call us */
 			if (error != -EAGAIN) {
 				log_error("pool: cannot make a sandbox: %s", strerror(-error));
-				refill_in(pool, RETRY_MS);
+				rest(pool);
 			}
 			return;
 		}
