@@ -96,7 +96,9 @@ static _Noreturn void become_zygote(const struct nursery_config *config, int soc
 	if (!error) {
 		sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
-		(void)signal(SIGPIPE, SIG_DFL);
+		/* what whoever started the daemon ignores, programs shall not */
+		for (int number = 1; number < NSIG; number++)
+			(void)signal(number, SIG_DFL);
 		execveat(PROGRAM_FD, "", arguments, environment, AT_EMPTY_PATH);
 		snprintf(step, sizeof step, "execute the zygote");
 		error = -errno;

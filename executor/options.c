@@ -42,7 +42,7 @@ static struct options storage;
 	      "open files of a process"),                                                         \
 	LIMIT(PROFILE, name_, limits.file_bytes, "file_bytes", 1, 1ull << 40, "67108864",         \
 	      "size of a single file, bytes"),                                                    \
-	LIMIT(PROFILE, name_, limits.workspace_bytes, "workspace_bytes", 4096, 1ull << 40,        \
+	LIMIT(PROFILE, name_, limits.workspace_bytes, "workspace_bytes", 64 << 10, 1ull << 40,        \
 	      "67108864", "all files of a sandbox, bytes"),                                       \
 	LIMIT(PROFILE, name_, limits.workspace_inodes, "workspace_inodes", 16, 1 << 20, "8192",   \
 	      "files and folders of a sandbox"),                                                  \

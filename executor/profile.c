@@ -14,16 +14,17 @@ struct profile profiles[PROFILE_COUNT] = {
 static const struct {
 	unsigned field;
 	size_t offset;
+	uint64_t least; /* below it nothing runs, or the kernel refuses it */
 } limit_fields[] = {
-	{ FIELD_WALL_MS, offsetof(struct limits, wall_ms) },
-	{ FIELD_CPU_MS, offsetof(struct limits, cpu_ms) },
-	{ FIELD_MEMORY_BYTES, offsetof(struct limits, memory_bytes) },
-	{ FIELD_OUTPUT_BYTES, offsetof(struct limits, output_bytes) },
-	{ FIELD_PROCESSES, offsetof(struct limits, processes) },
-	{ FIELD_OPEN_FILES, offsetof(struct limits, open_files) },
-	{ FIELD_FILE_BYTES, offsetof(struct limits, file_bytes) },
-	{ FIELD_WORKSPACE_BYTES, offsetof(struct limits, workspace_bytes) },
-	{ FIELD_WORKSPACE_INODES, offsetof(struct limits, workspace_inodes) },
+	{ FIELD_WALL_MS, offsetof(struct limits, wall_ms), 1 },
+	{ FIELD_CPU_MS, offsetof(struct limits, cpu_ms), 1 },
+	{ FIELD_MEMORY_BYTES, offsetof(struct limits, memory_bytes), 16 << 20 },
+	{ FIELD_OUTPUT_BYTES, offsetof(struct limits, output_bytes), 1 },
+	{ FIELD_PROCESSES, offsetof(struct limits, processes), 1 },
+	{ FIELD_OPEN_FILES, offsetof(struct limits, open_files), 16 },
+	{ FIELD_FILE_BYTES, offsetof(struct limits, file_bytes), 1 },
+	{ FIELD_WORKSPACE_BYTES, offsetof(struct limits, workspace_bytes), 64 << 10 },
+	{ FIELD_WORKSPACE_INODES, offsetof(struct limits, workspace_inodes), 16 },
 };
 
 static uint64_t *limit_of(struct limits *limits, size_t index)
@@ -40,7 +41,7 @@ const struct profile *profile_find(const char *name, size_t length)
 }
 
 int limits_lower(const struct limits *base, const void *fields, size_t length,
-		 struct limits *ret_limits, unsigned *ret_field, uint64_t *ret_most)
+		 struct limits *ret_limits, struct limit_error *ret_error)
 {
 	struct limits limits = *base;
 
@@ -48,9 +49,10 @@ int limits_lower(const struct limits *base, const void *fields, size_t length,
 		uint64_t *limit = limit_of(&limits, i);
 		uint64_t asked = fields_number(fields, length, limit_fields[i].field, *limit);
 
-		if (asked == 0 || asked > *limit) {
-			*ret_field = limit_fields[i].field;
-			*ret_most = *limit;
+		if (asked < limit_fields[i].least || asked > *limit) {
+			*ret_error = (struct limit_error){ .field = limit_fields[i].field,
+							   .least = limit_fields[i].least,
+							   .most = *limit };
 			return -EINVAL;
 		}
 		*limit = asked;

@@ -33,11 +33,15 @@ extern struct profile profiles[PROFILE_COUNT]; /* filled by options.c, then cons
 /* By name; NULL if there is none. */
 const struct profile *profile_find(const char *name, size_t length);
 
+struct limit_error {
+	unsigned field;
+	uint64_t least, most; /* what it may be */
+};
+
 /* `base` lowered by the fields of a request. 0; or -EINVAL with the field that
- * asks for more, or for nothing, in *ret_field and the most it may be in
- * *ret_most. */
+ * asks for more, or for too little, in *ret_error. */
 int limits_lower(const struct limits *base, const void *fields, size_t length,
-		 struct limits *ret_limits, unsigned *ret_field, uint64_t *ret_most);
+		 struct limits *ret_limits, struct limit_error *ret_error);
 
 /* Append limits as fields. 0 or -errno. */
 int limits_put(const struct limits *limits, struct buffer *list);

@@ -32,13 +32,12 @@ bool req_profile(struct call *call, const struct profile **ret_profile)
 
 bool req_limits(struct call *call, const struct limits *base, struct limits *ret_limits)
 {
-	unsigned field = 0;
-	uint64_t most = 0;
+	struct limit_error wrong = { 0 };
 
-	if (!limits_lower(base, call->fields, call->length, ret_limits, &field, &most))
+	if (!limits_lower(base, call->fields, call->length, ret_limits, &wrong))
 		return true;
-	call_refuse(call, REFUSAL_INVALID, field, "expected a number from 1 to %llu",
-		    (unsigned long long)most);
+	call_refuse(call, REFUSAL_INVALID, wrong.field, "expected a number from %llu to %llu",
+		    (unsigned long long)wrong.least, (unsigned long long)wrong.most);
 	return false;
 }
 

@@ -66,7 +66,7 @@ int sandbox_ask_warden(struct sandbox *sandbox, enum warden_op op, pid_t pid, co
 	struct warden_request request = {
 		.op = op,
 		.pid = pid,
-		.limits = { .processes = sandbox_group_limits(sandbox, &sandbox->limits).processes },
+		.limits = { .processes = sandbox_process_rlimit(sandbox) },
 	};
 
 	return packet_send(sandbox->warden.fd, &request, sizeof request, fds, count);

@@ -44,6 +44,12 @@ struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
 	};
 }
 
+/* A second wall, out of the first one's way: the cgroup's refusals are counted. */
+uint64_t sandbox_process_rlimit(const struct sandbox *sandbox)
+{
+	return 2 * sandbox_group_limits(sandbox, &sandbox->all->config.limits).processes + 64;
+}
+
 /* -- errands: beside the loop, alone with what is new or waits -------------------- */
 
 static int make_mailbox(struct sandbox *sandbox)

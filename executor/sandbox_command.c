@@ -57,7 +57,7 @@ static int ask(struct sandbox *sandbox, const struct sandbox_job *job)
 		.op = WARDEN_START_COMMAND,
 		.limits = { .open_files = job->open_files,
 			    .file_bytes = job->file_bytes,
-			    .processes = sandbox_group_limits(sandbox, &sandbox->limits).processes },
+			    .processes = sandbox_process_rlimit(sandbox) },
 	};
 	return packet_send(sandbox->warden.fd, &request, sizeof request, fds, 4);
 }

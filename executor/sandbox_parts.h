@@ -109,6 +109,7 @@ int sandbox_watch_warden(struct sandbox *sandbox);
 uid_t sandbox_uid(const struct sandbox *sandbox);
 struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
 					  const struct limits *limits);
+uint64_t sandbox_process_rlimit(const struct sandbox *sandbox);
 void sandbox_offer_procfs(struct sandbox *sandbox, int context);
 
 /* sandbox_end.c: something has gone wrong on our side, tell the owner; the

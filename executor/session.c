@@ -17,6 +17,7 @@ static const char restored_note[] =
 	"last one. Threads and child processes were not kept.";
 
 static void pump(struct session *session);
+static void begin_run(struct ticket *ticket);
 static void own_sandbox(struct session *session);
 
 uint64_t session_clock_ms(void)
@@ -105,6 +106,8 @@ static bool is_busy(const struct session *session)
 /* Idle time counts from the end of the last request. */
 static void touch(struct session *session)
 {
+	if (session->ended)
+		return;
 	session->last_used_ms = session_clock_ms();
 	session->expires_ms = session->last_used_ms + session->idle_ms;
 	if (is_busy(session)) {
@@ -173,6 +176,12 @@ static void replace_sandbox(struct session *session)
 
 /* -- between tickets ---------------------------------------------------------------- */
 
+static void forget_checkpoints(struct session *session)
+{
+	sandbox_drop_checkpoints(session->sandbox);
+	session->undo_levels = 0;
+}
+
 static void on_idle(void *context, struct sandbox *sandbox)
 {
 	struct session *session = context;
@@ -180,7 +189,17 @@ static void on_idle(void *context, struct sandbox *sandbox)
 	(void)sandbox;
 	if (session->phase != SESSION_SETTLES)
 		return;
+	/* a state without a checkpoint must not be taken back to an older one */
+	if (session->freezes && !sandbox_checkpointed(session->sandbox))
+		forget_checkpoints(session);
+	session->freezes = false;
 	session->phase = SESSION_READY;
+	if (session->current) { /* it waited while the session went back by itself */
+		session->phase = SESSION_RUNS;
+		if (session->current->granted)
+			begin_run(session->current);
+		return;
+	}
 	pump(session);
 }
 
@@ -189,6 +208,7 @@ static void go_back_alone(struct session *session)
 	bool fresh = false;
 
 	session->phase = SESSION_SETTLES;
+	session->freezes = false;
 	if (sandbox_restore(session->sandbox, 0, &fresh)) {
 		replace_sandbox(session);
 		return;
@@ -259,11 +279,12 @@ static void settle(struct session *session)
 		return;
 	}
 	session->phase = SESSION_SETTLES;
+	session->freezes = true;
 	(void)sandbox_read_usage(session->sandbox, &usage);
 	if (usage.memory_bytes > most ||
 	    sandbox_checkpoint(session->sandbox, session->profile->undo_depth + 1)) {
-		sandbox_drop_checkpoints(session->sandbox);
-		session->undo_levels = 0;
+		forget_checkpoints(session);
+		session->freezes = false;
 		session->phase = SESSION_READY;
 	}
 }
@@ -343,7 +364,7 @@ static void remember(struct session *session, const struct ticket *ticket,
 	if (ticket->call)
 		code = req_optional(ticket->call, FIELD_CODE);
 	history_add(&session->history, session->executor->options.history_cells,
-		    session->executions, session_clock_ms(), code.value, code.length, outcome);
+		    session->executions, session->started_ms, code.value, code.length, outcome);
 }
 
 static void on_finished(void *context, const struct outcome *run_outcome)
@@ -406,6 +427,7 @@ static void begin_run(struct ticket *ticket)
 	bool cell = ticket->kind == TICKET_CELL;
 
 	session->executions += cell;
+	session->started_ms = session_clock_ms();
 	int error = run_begin(
 		&(struct run_config){
 			.loop = session->executor->loop,
@@ -442,7 +464,8 @@ static void on_place(struct waiter *waiter, struct sandbox *sandbox)
 
 	(void)sandbox;
 	ticket->granted = true;
-	begin_run(ticket);
+	if (ticket->session->phase != SESSION_SETTLES)
+		begin_run(ticket);
 }
 
 static void on_no_place(struct waiter *waiter)
@@ -581,7 +604,7 @@ static void pump(struct session *session)
 {
 	struct ticket *ticket = session->first;
 
-	if (session->phase != SESSION_READY || session->current || !ticket)
+	if (session->ended || session->phase != SESSION_READY || session->current || !ticket)
 		return;
 	unlink_ticket(session, ticket);
 	loop_clear_timer(session->executor->loop, &ticket->timer);
@@ -722,16 +745,23 @@ struct session *session_new(struct executor *executor, const struct profile *pro
 	touch(session);
 	if (loop_set_timer(executor->loop, &session->life,
 			   loop_now_us() + profile->lifetime_ms * 1000, on_life_timer) ||
-	    !get_sandbox(session)) {
+	    !get_sandbox(session))
 		session_end(session, "The service is busy: no sandbox is free.");
-		return NULL;
-	}
-	return session;
+	return session->ended ? NULL : session;
+}
+
+static void on_free_timer(struct loop_timer *timer)
+{
+	free(LOOP_OWNER(timer, struct session, life));
 }
 
 void session_end(struct session *session, const char *message)
 {
 	struct executor *executor = session->executor;
+
+	if (session->ended)
+		return;
+	session->ended = true;
 
 	*session->link = session->next;
 	if (session->next)
@@ -754,8 +784,12 @@ void session_end(struct session *session, const char *message)
 		unlink_ticket(session, ticket);
 		refuse_ticket(ticket, REFUSAL_NO_SESSION, message, 0);
 	}
+	session->current = NULL;
+	session->sandbox = NULL;
 	history_free(&session->history);
-	free(session);
+	/* whoever is in the middle of something with it finds it ended, not freed */
+	if (loop_set_timer(executor->loop, &session->life, loop_now_us(), on_free_timer))
+		log_error("session %s: no memory to free it", session->id);
 }
 
 void sessions_end_all(struct executor *executor)

@@ -60,6 +60,9 @@ struct session {
 	uint64_t executions;  /* cells so far */
 	uint64_t cells;       /* whose effects the present state has */
 	uint64_t undo_levels;
+	bool ended;           /* unlisted, about to be freed: nothing happens to it any more */
+	bool freezes;         /* settling means that a checkpoint is being made */
+	uint64_t started_ms;  /* when the current cell was */
 	enum state pending;   /* happened while nobody asked: told with the next answer */
 	const char *pending_note;
 	struct history history;
