@@ -6,6 +6,9 @@
 static void start(struct exchange *exchange, int status, const char *content_type)
 {
 	buffer_reset(&exchange->reply);
+	if (exchange->stream.free)
+		exchange->stream.free(exchange->stream.context);
+	exchange->stream = (struct body_stream){ 0 };
 	exchange->status = status;
 	exchange->content_type = content_type;
 }
@@ -45,9 +48,21 @@ void answer_bytes(struct exchange *exchange, int status, const char *content_typ
 		answer_out_of_memory(exchange);
 }
 
+void answer_stream(struct exchange *exchange, int status, const char *content_type,
+		   const struct body_stream *stream)
+{
+	start(exchange, status, content_type);
+	exchange->stream = *stream;
+}
+
 void answer_nothing(struct exchange *exchange)
 {
 	start(exchange, 204, NULL);
+}
+
+void answer_status(struct exchange *exchange, int status)
+{
+	start(exchange, status, NULL);
 }
 
 void answer_header(struct exchange *exchange, const char *name, const char *value)

@@ -15,8 +15,15 @@ void answer_finish(struct exchange *exchange, struct json_writer *writer);
 void answer_bytes(struct exchange *exchange, int status, const char *content_type,
 		  const void *bytes, size_t length);
 
+/* A body that is sent as it is made. Takes the stream. */
+void answer_stream(struct exchange *exchange, int status, const char *content_type,
+		   const struct body_stream *stream);
+
 /* 204. */
 void answer_nothing(struct exchange *exchange);
+
+/* A status without a body: 304. */
+void answer_status(struct exchange *exchange, int status);
 
 /* A further header line. The value must be ours: no client bytes. */
 void answer_header(struct exchange *exchange, const char *name, const char *value);

@@ -150,12 +150,13 @@ static void add_cors(struct exchange *exchange)
 	log_safe(text_of(origin), safe, sizeof safe);
 	answer_header(exchange, "Access-Control-Allow-Origin", safe);
 	answer_header(exchange, "Access-Control-Expose-Headers",
-		      "X-Request-Id, Retry-After, ETag, Location");
+		      "X-Request-Id, Retry-After, ETag, Location, Content-Range");
 	if (exchange->method != METHOD_OPTIONS)
 		return;
 	answer_header(exchange, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE");
 	answer_header(exchange, "Access-Control-Allow-Headers",
-		      "Content-Type, X-Request-Id, X-API-Key, Authorization, If-Match, Range");
+		      "Content-Type, X-Request-Id, X-API-Key, Authorization, If-Match, "
+		      "If-None-Match, Range");
 	answer_header(exchange, "Access-Control-Max-Age", "600");
 }
 
@@ -245,10 +246,25 @@ static void handle(struct exchange *exchange)
 
 /* ---- the answer --------------------------------------------------------- */
 
+static unsigned long long length_of_body(const struct exchange *exchange)
+{
+	return exchange->stream.send ? exchange->stream.length : exchange->reply.length;
+}
+
+/* The length has been promised: what ends early is cut, and the client sees it. */
+static void send_stream(struct exchange *exchange)
+{
+	const struct gateway *gateway = exchange->gateway;
+	int failed =
+		exchange->stream.send(exchange->stream.context, gateway->write, gateway->context);
+
+	if (failed)
+		log_line("event=answer_cut id=%s error=\"%s\"", exchange->id, strerror(-failed));
+}
+
 static void send_answer(struct exchange *exchange)
 {
 	const struct gateway *gateway = exchange->gateway;
-	struct buffer *reply = &exchange->reply;
 	AUTO_BUFFER head = BUFFER_INIT(0);
 	char lines[HEAD_BYTES];
 	int length;
@@ -261,16 +277,21 @@ static void send_answer(struct exchange *exchange)
 			  exchange->status, http_status_title(exchange->status), exchange->id);
 	if (exchange->content_type)
 		length += snprintf(lines + length, sizeof lines - (size_t)length,
-				   "Content-Type: %s\r\nContent-Length: %zu\r\n",
-				   exchange->content_type, reply->length);
+				   "Content-Type: %s\r\nContent-Length: %llu\r\n",
+				   exchange->content_type, length_of_body(exchange));
 	if (buffer_append(&head, lines, (size_t)length) ||
 	    buffer_append(&head, exchange->headers.data, exchange->headers.length) ||
 	    buffer_append(&head, "\r\n", 2))
 		return;
 	if (gateway->write(gateway->context, head.data, head.length))
 		return;
-	if (exchange->content_type && exchange->method != METHOD_HEAD)
-		(void)gateway->write(gateway->context, reply->data, reply->length);
+	if (!exchange->content_type || exchange->method == METHOD_HEAD)
+		return;
+	if (exchange->stream.send)
+		send_stream(exchange);
+	else
+		(void)gateway->write(gateway->context, exchange->reply.data,
+				     exchange->reply.length);
 }
 
 static double elapsed_ms(const struct timespec *start)
@@ -316,4 +337,6 @@ void exchange_serve(const struct config *config, const struct gateway *gateway,
 	buffer_reset(&exchange.body);
 	buffer_reset(&exchange.headers);
 	buffer_reset(&exchange.reply);
+	if (exchange.stream.free)
+		exchange.stream.free(exchange.stream.context);
 }

@@ -17,6 +17,16 @@ struct route;
 
 enum { ROUTE_PARAMETERS_MAX = 3 };
 
+/* A body that is sent as it is made, and never as a whole in memory. */
+struct body_stream {
+	uint64_t length; /* of all of it */
+	/* Give all to put(). -errno ends the answer early. NULL: there is no stream. */
+	int (*send)(void *context, int (*put)(void *put_context, const void *bytes, size_t length),
+		    void *put_context);
+	void (*free)(void *context);
+	void *context;
+};
+
 struct exchange {
 	const struct config *config;
 	const struct gateway *gateway;
@@ -36,6 +46,7 @@ struct exchange {
 	const char *content_type; /* NULL: no body */
 	struct buffer headers;    /* further lines, each ended by CR LF */
 	struct buffer reply;
+	struct body_stream stream; /* in place of reply */
 };
 
 /* A request variable as CGI names it (HTTP_ACCEPT); "" if there is none. */

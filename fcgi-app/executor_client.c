@@ -137,6 +137,7 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	failed = failed ? failed : put_flag(out, FIELD_RESTRICTED, request->restricted);
 	failed = failed ? failed : put_flag(out, FIELD_DETACH, request->detach);
 	failed = failed ? failed : put_flag(out, FIELD_CLEAR_FILES, request->clear_files);
+	failed = failed ? failed : put_flag(out, FIELD_WANT_FILES, request->files != NULL);
 	for (unsigned i = 0; i < EXEC_LIMITS && !failed; i++)
 		if (request->limits[i])
 			failed = fields_put_number(out, FIELD_WALL_MS + i, request->limits[i]);
@@ -201,9 +202,27 @@ static int receive(struct executor_client *client, int *ret_fd)
 	return got > 0 ? 0 : got == 0 ? -ECONNRESET : (int)got;
 }
 
+/* The sandbox is there and waits: the files go in, and it goes on. */
+static int put_files(const struct executor_client *client, const struct exec_request *request,
+		     int workspace_fd)
+{
+	struct frame_header header = { .version = PROTOCOL_VERSION,
+				       .type = FRAME_CONTINUE,
+				       .number = client->number };
+	uint8_t bytes[FRAME_HEADER_BYTES];
+
+	if (!request->files || workspace_fd < 0)
+		return -EPROTO;
+	if (request->files->put(request->files->context, workspace_fd))
+		return -ECONNABORTED;
+	frame_encode_header(&header, bytes);
+	return frame_write_all(client->fd, bytes, sizeof bytes);
+}
+
 /* One frame of the answer. 1 if it was the final one, 0 if not, or -errno. */
-static int take_frame(const struct executor_client *client, const struct frame_header *header,
-		      const uint8_t *payload, struct executor_answer *answer)
+static int take_frame(const struct executor_client *client, const struct exec_request *request,
+		      const struct frame_header *header, const uint8_t *payload,
+		      struct executor_answer *answer)
 {
 	if (header->number != client->number)
 		return -EPROTO;
@@ -212,6 +231,8 @@ static int take_frame(const struct executor_client *client, const struct frame_h
 		return buffer_append(&answer->out, payload, header->length);
 	case FRAME_STDERR:
 		return buffer_append(&answer->err, payload, header->length);
+	case FRAME_WORKSPACE:
+		return put_files(client, request, answer->fd);
 	case FRAME_OUTCOME:
 	case FRAME_REPLY:
 	case FRAME_REFUSAL:
@@ -225,7 +246,8 @@ static int take_frame(const struct executor_client *client, const struct frame_h
 }
 
 /* All whole frames that have arrived. 1 after the final one, 0, or -errno. */
-static int take_frames(struct executor_client *client, struct executor_answer *answer)
+static int take_frames(struct executor_client *client, const struct exec_request *request,
+		       struct executor_answer *answer)
 {
 	size_t used = 0;
 	int got = 0;
@@ -239,7 +261,7 @@ static int take_frames(struct executor_client *client, struct executor_answer *a
 		got = frame_parse(&rest, FRAME_FINAL_MAX, &header, &payload);
 		if (got <= 0)
 			break;
-		got = take_frame(client, &header, payload, answer);
+		got = take_frame(client, request, &header, payload, answer);
 		used += FRAME_HEADER_BYTES + header.length;
 	}
 	buffer_consume(&client->received, used);
@@ -263,7 +285,7 @@ static int converse(struct executor_client *client, const struct exec_request *r
 		if (!done)
 			done = receive(client, &answer->fd);
 		if (!done)
-			done = take_frames(client, answer);
+			done = take_frames(client, request, answer);
 	}
 	return done;
 }

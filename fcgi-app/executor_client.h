@@ -15,6 +15,14 @@
 
 enum { EXEC_LIMITS = FIELD_UNDO_DEPTH - FIELD_WALL_MS + 1 };
 
+/* Files for a one-shot: put() is called with the workspace's directory when the
+ * sandbox is there and its program not yet started. 0, or -errno, which gives
+ * the run up. The descriptor stays the answer's. */
+struct exec_files {
+	int (*put)(void *context, int workspace_fd);
+	void *context;
+};
+
 /* What is asked of the executor. Only what is set is sent: absent texts, zeros
  * and false mean "as the profile has it". */
 struct exec_request {
@@ -26,6 +34,7 @@ struct exec_request {
 	struct text code;
 	struct text input; /* standard input; end of file follows in any case */
 	bool create, restricted, detach, clear_files;
+	const struct exec_files *files; /* NULL: none go in or out */
 	uint64_t limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
 };
 
@@ -69,6 +78,7 @@ void executor_client_free(struct executor_client *client);
  *   -ETIMEDOUT   no answer within most_ms; the run has been cancelled
  *   -EBADMSG, -EPROTO, -EMSGSIZE  the executor broke the protocol
  *   -E2BIG       the request is larger than a frame may be
+ *   -ECONNABORTED  put() of the request's files failed; nothing has been run
  *   other        the executor is away
  * After any failure the connection is closed; the next call makes a new one. */
 int executor_client_call(struct executor_client *client, const struct exec_request *request,

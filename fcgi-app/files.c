@@ -1,88 +1,25 @@
 #define _GNU_SOURCE
 #include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "files_open.h"
 #include "owned.h"
 
-enum { TEMPORARY_BYTES = 40, READ_BYTES = 64 << 10, STALE_SECONDS = 3600 };
-
-/* Not a name that a client may give a saved file, for its dot. */
-#define TEMPORARY_PREFIX ".vivarium-"
-
-/* ---- opening ------------------------------------------------------------ */
-
-static int open_beneath(int root_fd, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
-	};
-	long fd;
-
-	/* EAGAIN: a rename went on beside us, and the kernel could not be sure. */
-	do {
-		fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
-	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* The directory that holds the path's last part. */
-static int open_parent(int root_fd, const struct files_path *path)
-{
-	char parent[FILES_PATH_BYTES];
-
-	if (path->name_at == 0)
-		return open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY);
-	memcpy(parent, path->text, path->name_at - 1);
-	parent[path->name_at - 1] = '\0';
-	return open_beneath(root_fd, parent, O_RDONLY | O_DIRECTORY);
-}
-
-/* The same, with the missing directories made on the way, each beneath the one
- * before: nothing outside can be reached, whatever is swapped meanwhile. */
-static int make_parent(int root_fd, const struct files_path *path)
-{
-	AUTO_FD at = open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY);
-	const char *part = path->text;
-
-	while (at >= 0 && part < path->text + path->name_at) {
-		char name[FILES_NAME_MAX + 1];
-		size_t length = strcspn(part, "/");
-
-		memcpy(name, part, length);
-		name[length] = '\0';
-		if (mkdirat(at, name, 0777) && errno != EEXIST)
-			return -errno;
-		int next = open_beneath(at, name, O_RDONLY | O_DIRECTORY);
-		owned_close(&at);
-		at = next;
-		part += length + 1;
-	}
-	return at < 0 ? at : take_fd(&at);
-}
-
-static const char *name_of(const struct files_path *path)
-{
-	return path->text + path->name_at;
-}
+enum { READ_BYTES = 64 << 10, STALE_SECONDS = 3600, LOCKS = 16 };
 
 /* ---- reading ------------------------------------------------------------ */
 
 /* A FIFO does not make us wait (O_NONBLOCK), and a device is not read. */
-static int open_regular(int root_fd, const struct files_path *path, struct stat *ret_stat)
+int files_open(int root_fd, const struct files_path *path, struct stat *ret_stat)
 {
-	AUTO_FD fd = open_beneath(root_fd, path->text, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	AUTO_FD fd = files_open_beneath(root_fd, path->text, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return fd == -ENXIO ? -EINVAL : fd;
@@ -97,7 +34,7 @@ int files_read(int root_fd, const struct files_path *path, size_t most, struct b
 {
 	AUTO_BUFFER bytes = BUFFER_INIT(0);
 	struct stat found;
-	AUTO_FD fd = open_regular(root_fd, path, &found);
+	AUTO_FD fd = files_open(root_fd, path, &found);
 	ssize_t got;
 
 	if (fd < 0)
@@ -126,61 +63,94 @@ int files_read(int root_fd, const struct files_path *path, size_t most, struct b
 int files_exists(int root_fd, const struct files_path *path)
 {
 	struct stat found;
-	AUTO_FD fd = open_regular(root_fd, path, &found);
+	AUTO_FD fd = files_open(root_fd, path, &found);
 
 	if (fd >= 0)
 		return 1;
 	return fd == -ENOENT ? 0 : fd;
 }
 
-/* ---- writing ------------------------------------------------------------ */
+/* ---- one change at a time ----------------------------------------------- */
 
-static int make_temporary(int parent_fd, char ret_name[TEMPORARY_BYTES])
+/* A condition and the change that hangs on it are one step among our own
+ * threads: a mutex a directory, or one that several share. A file lock would be
+ * one that the program can hold for ever. */
+static pthread_mutex_t *lock_of(int parent_fd)
 {
-	uint64_t random;
+	static pthread_mutex_t locks[LOCKS] = { [0 ... LOCKS - 1] = PTHREAD_MUTEX_INITIALIZER };
+	struct stat found = { 0 };
 
-	if (getrandom(&random, sizeof random, 0) != sizeof random)
-		return -EIO;
-	snprintf(ret_name, TEMPORARY_BYTES, TEMPORARY_PREFIX "%016llx", (unsigned long long)random);
-	int fd = openat(parent_fd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			0666);
-	return fd < 0 ? -errno : fd;
+	(void)fstat(parent_fd, &found);
+	return &locks[(found.st_dev ^ found.st_ino) % LOCKS];
 }
 
-static int write_bytes(int fd, const void *bytes, size_t length)
+/* 0 with *ret_exists set, or -ESTALE. */
+static int check_condition(int parent_fd, const char *name, const struct files_condition *only_if,
+			   bool *ret_exists)
 {
-	const char *at = bytes;
+	struct stat found;
 
-	while (length) {
-		ssize_t wrote = write(fd, at, length);
-
-		if (wrote < 0 && errno != EINTR)
-			return -errno;
-		if (wrote > 0) {
-			at += wrote;
-			length -= (size_t)wrote;
-		}
-	}
+	*ret_exists = !fstatat(parent_fd, name, &found, AT_SYMLINK_NOFOLLOW);
+	if (only_if && !only_if->holds(only_if->context, *ret_exists ? &found : NULL))
+		return -ESTALE;
 	return 0;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* Under a name of its own, with its final mode and time. */
+static int fill(int fd, const void *bytes, size_t length, const struct files_write *how)
+{
+	int failed = files_write_bytes(fd, bytes, length);
+
+	if (!failed && fchmod(fd, how->executable ? 0755 : 0644))
+		failed = -errno;
+	if (!failed && how->modified &&
+	    futimens(fd, (struct timespec[2]){ *how->modified, *how->modified }))
+		failed = -errno;
+	if (!failed && how->durable && fsync(fd))
+		failed = -errno;
+	if (!failed && how->ret_written && fstat(fd, how->ret_written))
+		failed = -errno;
+	return failed;
 }
 
 /* Written and closed under its temporary name. close() tells of errors that the
  * file system kept to itself until then. */
-static int fill_temporary(int parent_fd, const void *bytes, size_t length, bool durable,
-			  char ret_name[TEMPORARY_BYTES])
+static int fill_temporary(int parent_fd, const void *bytes, size_t length,
+			  const struct files_write *how, char ret_name[FILES_TEMPORARY_BYTES])
 {
-	int fd = make_temporary(parent_fd, ret_name);
-	int failed;
+	int failed = files_make_temporary_name(ret_name);
+	int fd;
 
+	if (failed)
+		return failed;
+	fd = openat(parent_fd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0644);
 	if (fd < 0)
-		return fd;
-	failed = write_bytes(fd, bytes, length);
-	if (!failed && durable && fsync(fd))
-		failed = -errno;
+		return -errno;
+	failed = fill(fd, bytes, length, how);
 	if (close(fd) && !failed)
 		failed = -errno;
 	if (failed)
 		unlinkat(parent_fd, ret_name, 0);
+	return failed;
+}
+
+static int put_in_place(int parent_fd, const char *temporary, const char *name,
+			const struct files_write *how)
+{
+	pthread_mutex_t *lock = lock_of(parent_fd);
+	bool exists;
+	int failed;
+
+	pthread_mutex_lock(lock);
+	failed = check_condition(parent_fd, name, how->only_if, &exists);
+	if (!failed && renameat(parent_fd, temporary, parent_fd, name))
+		failed = -errno;
+	pthread_mutex_unlock(lock);
+	if (!failed && how->ret_replaced)
+		*how->ret_replaced = exists;
 	return failed;
 }
 
@@ -192,52 +162,84 @@ static int sync_directory(int fd, bool durable)
 int files_write(int root_fd, const struct files_path *path, const void *bytes, size_t length,
 		struct files_write how)
 {
-	AUTO_FD parent_fd =
-		how.make_directories ? make_parent(root_fd, path) : open_parent(root_fd, path);
-	char temporary[TEMPORARY_BYTES];
+	AUTO_FD parent_fd = how.make_directories ? files_make_parent(root_fd, path)
+						 : files_open_parent(root_fd, path);
+	char temporary[FILES_TEMPORARY_BYTES];
 	int failed;
 
 	if (parent_fd < 0)
 		return parent_fd;
-	failed = fill_temporary(parent_fd, bytes, length, how.durable, temporary);
+	failed = fill_temporary(parent_fd, bytes, length, &how, temporary);
 	if (failed)
 		return failed;
-	if (renameat(parent_fd, temporary, parent_fd, name_of(path))) {
-		failed = -errno;
+	failed = put_in_place(parent_fd, temporary, files_last_part(path), &how);
+	if (failed) {
 		unlinkat(parent_fd, temporary, 0);
 		return failed;
 	}
 	return sync_directory(parent_fd, how.durable);
 }
 
-int files_remove(int root_fd, const struct files_path *path, bool durable)
+int files_remove(int root_fd, const struct files_path *path, struct files_remove how)
 {
-	AUTO_FD parent_fd = open_parent(root_fd, path);
+	AUTO_FD parent_fd = files_open_parent(root_fd, path);
+	pthread_mutex_t *lock;
+	bool exists;
+	int failed;
 
 	if (parent_fd < 0)
 		return parent_fd;
-	if (unlinkat(parent_fd, name_of(path), 0))
-		return -errno;
-	return sync_directory(parent_fd, durable);
+	lock = lock_of(parent_fd);
+	pthread_mutex_lock(lock);
+	failed = check_condition(parent_fd, files_last_part(path), how.only_if, &exists);
+	if (!failed && unlinkat(parent_fd, files_last_part(path), 0))
+		failed = -errno;
+	pthread_mutex_unlock(lock);
+	return failed ? failed : sync_directory(parent_fd, how.durable);
 }
 
-/* ---- listing ------------------------------------------------------------ */
-
-/* A stream of its own over the directory; NULL with errno set. */
-static DIR *open_stream(int directory_fd)
+int files_remove_directory(int root_fd, const struct files_path *path)
 {
-	AUTO_FD fd = open_beneath(directory_fd, ".", O_RDONLY | O_DIRECTORY);
-	DIR *stream;
+	AUTO_FD parent_fd = files_open_parent(root_fd, path);
 
-	if (fd < 0) {
-		errno = -fd;
-		return NULL;
-	}
-	stream = fdopendir(fd);
-	if (stream)
-		(void)take_fd(&fd);
-	return stream;
+	if (parent_fd < 0)
+		return parent_fd;
+	return unlinkat(parent_fd, files_last_part(path), AT_REMOVEDIR) ? -errno : 0;
 }
+
+/* ---- renaming ----------------------------------------------------------- */
+
+int files_rename(int root_fd, const struct files_path *from, const struct files_path *to,
+		 struct files_rename how)
+{
+	AUTO_FD from_fd = files_open_parent(root_fd, from);
+	AUTO_FD to_fd = -1;
+	struct stat found;
+	int failed = 0;
+
+	/* Looked at before directories are made for it: a name that does not exist
+	 * leaves nothing behind. */
+	if (from_fd < 0)
+		return from_fd;
+	if (fstatat(from_fd, files_last_part(from), &found, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	if (!strncmp(to->text, from->text, strlen(from->text)) &&
+	    to->text[strlen(from->text)] == '/')
+		return S_ISDIR(found.st_mode) ? -EINVAL : -ENOTDIR;
+	to_fd = how.make_directories ? files_make_parent(root_fd, to)
+				     : files_open_parent(root_fd, to);
+	if (to_fd < 0)
+		return to_fd;
+	pthread_mutex_t *lock = lock_of(to_fd);
+	pthread_mutex_lock(lock);
+	if (renameat2(from_fd, files_last_part(from), to_fd, files_last_part(to),
+		      how.replace ? 0 : RENAME_NOREPLACE))
+		failed = -errno;
+	pthread_mutex_unlock(lock);
+	return failed;
+}
+
+/* ---- the files of one directory ----------------------------------------- */
 
 static int newest_first(const void *one, const void *other)
 {
@@ -274,7 +276,7 @@ void files_entries_free(struct files_entry *entries, size_t count)
 int files_list(int directory_fd, size_t most, struct files_entry **ret_entries, size_t *ret_count)
 {
 	struct files_entry *entries = calloc(most, sizeof *entries);
-	DIR *stream = open_stream(directory_fd);
+	DIR *stream = files_open_stream(directory_fd, ".");
 	int failed = entries && stream ? 0 : -errno;
 	struct dirent *entry;
 	size_t count = 0;
@@ -301,13 +303,13 @@ int files_list(int directory_fd, size_t most, struct files_entry **ret_entries, 
 
 void files_clean(int directory_fd)
 {
-	DIR *stream = open_stream(directory_fd);
+	DIR *stream = files_open_stream(directory_fd, ".");
 	time_t now = time(NULL);
 	struct dirent *entry;
 	struct stat found;
 
 	while (stream && (entry = readdir(stream)))
-		if (!strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) &&
+		if (files_is_temporary(entry->d_name) &&
 		    !fstatat(directory_fd, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) &&
 		    found.st_mtime < now - STALE_SECONDS)
 			unlinkat(directory_fd, entry->d_name, 0);

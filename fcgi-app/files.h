@@ -9,12 +9,14 @@
  *
  * Errors common to all: -ENOENT, -ENOTDIR (a part of the path is missing, or no
  * directory), -ELOOP (a symbolic link), -EISDIR, -EINVAL (not a regular file),
- * -EACCES, -ENOSPC, -EDQUOT, -EFBIG (larger than allowed), -ENOMEM. */
+ * -EACCES, -EBUSY (held by somebody), -ENOSPC, -EDQUOT, -EFBIG (larger than
+ * allowed), -ENOMEM. */
 #ifndef VIVARIUM_FILES_H
 #define VIVARIUM_FILES_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "buffer.h"
@@ -37,12 +39,28 @@ int files_path_set(struct text path, struct files_path *ret_path);
  * control characters, no dot in front? */
 bool files_name_valid(struct text name);
 
+/* Open a regular file for reading: the descriptor with *ret_stat set, or
+ * -errno. Never waits. */
+int files_open(int root_fd, const struct files_path *path, struct stat *ret_stat);
+
 /* Read a whole regular file, at most `most` bytes. 0 or -errno. */
 int files_read(int root_fd, const struct files_path *path, size_t most, struct buffer *ret_bytes);
 
+/* May a change go on? `found` is what has the name now, NULL if nothing has. No
+ * other change through this module happens between the question and the change. */
+struct files_condition {
+	bool (*holds)(const void *context, const struct stat *found);
+	const void *context;
+};
+
 struct files_write {
 	bool make_directories;
-	bool durable; /* on the disk before it is done: for what must outlive us */
+	bool durable;    /* on the disk before it is done: for what must outlive us */
+	bool executable; /* mode 0755 and not 0644 */
+	const struct timespec *modified;        /* NULL: now */
+	const struct files_condition *only_if;  /* NULL: in any case; else -ESTALE */
+	struct stat *ret_written;               /* NULL, or set: what was written */
+	bool *ret_replaced;                     /* NULL, or set: something had the name */
 };
 
 /* Put a whole file in place of whatever file had the name: a reader sees the old
@@ -50,8 +68,27 @@ struct files_write {
 int files_write(int root_fd, const struct files_path *path, const void *bytes, size_t length,
 		struct files_write how);
 
+struct files_remove {
+	bool durable;
+	const struct files_condition *only_if;
+};
+
 /* Remove a file (a symbolic link itself, not what it leads to). 0 or -errno. */
-int files_remove(int root_fd, const struct files_path *path, bool durable);
+int files_remove(int root_fd, const struct files_path *path, struct files_remove how);
+
+/* Remove a directory: an empty one (-ENOTEMPTY), or with all that is in it. */
+int files_remove_directory(int root_fd, const struct files_path *path);
+int files_remove_tree(int root_fd, const struct files_path *path);
+
+struct files_rename {
+	bool make_directories;
+	bool replace; /* a file that has the new name; else -EEXIST */
+};
+
+/* Rename whatever has the name. 0, -EINVAL for a directory into itself, -EEXIST,
+ * -ENOTEMPTY or another -errno. */
+int files_rename(int root_fd, const struct files_path *from, const struct files_path *to,
+		 struct files_rename how);
 
 struct files_entry {
 	char *name;

@@ -33,11 +33,31 @@ void repl_reset(struct exchange *exchange);
 /* strict.c */
 void strict_execute(struct exchange *exchange);
 
+/* workspaces.c */
+void workspaces_write(struct exchange *exchange);
+void workspaces_read(struct exchange *exchange);
+void workspaces_delete(struct exchange *exchange);
+void workspaces_rename(struct exchange *exchange);
+void workspaces_run(struct exchange *exchange);
+void workspaces_fork(struct exchange *exchange);
+
+/* session_files.c */
+void session_files_list(struct exchange *exchange);
+void session_files_get(struct exchange *exchange);
+void session_files_put(struct exchange *exchange);
+void session_files_delete(struct exchange *exchange);
+void session_files_rename(struct exchange *exchange);
+
+/* session_archive.c */
+void session_archive_get(struct exchange *exchange);
+void session_archive_put(struct exchange *exchange);
+
 /* sessions.c */
 void sessions_create(struct exchange *exchange);
 void sessions_list(struct exchange *exchange);
 void sessions_show(struct exchange *exchange);
 void sessions_execute(struct exchange *exchange);
+void sessions_run(struct exchange *exchange);
 void sessions_interrupt(struct exchange *exchange);
 void sessions_reset(struct exchange *exchange);
 void sessions_undo(struct exchange *exchange);

@@ -2,11 +2,19 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/random.h>
 
 static bool is_alphanumeric(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+bool id_is_strict(struct text id)
+{
+	size_t length = strlen(ID_STRICT_PREFIX);
+
+	return id.length >= length && !memcmp(id.data, ID_STRICT_PREFIX, length);
 }
 
 bool id_valid(struct text id)
@@ -17,7 +25,7 @@ bool id_valid(struct text id)
 		if (!is_alphanumeric(id.data[i]) && id.data[i] != '.' && id.data[i] != '_' &&
 		    id.data[i] != '-')
 			return false;
-	return true;
+	return !id_is_strict(id);
 }
 
 int id_make_uuid(char ret_uuid[UUID_BYTES])

@@ -160,6 +160,24 @@ static bool scan_word(struct scan *scan, const char *word)
 	return true;
 }
 
+/* json-c cuts a key at a NUL, so that it would pass for another one. */
+static bool key_has_nul(const uint8_t *from, const uint8_t *to)
+{
+	for (; to - from >= 6; from += *from == '\\' ? 2 : 1)
+		if (!memcmp(from, "\\u0000", 6))
+			return true;
+	return false;
+}
+
+static bool scan_key(struct scan *scan)
+{
+	const uint8_t *from = scan->at;
+
+	if (!scan_string(scan))
+		return false;
+	return !key_has_nul(from, scan->at) || fail(scan, "a key holds a NUL character");
+}
+
 static bool scan_value(struct scan *scan, unsigned depth);
 
 /* After the opening bracket; `object` members have a key each. */
@@ -175,7 +193,7 @@ static bool scan_members(struct scan *scan, unsigned depth, bool object)
 	for (;;) {
 		skip_space(scan);
 		if (object) {
-			if (!scan_string(scan))
+			if (!scan_key(scan))
 				return false;
 			skip_space(scan);
 			if (peek(scan) != ':')

@@ -245,6 +245,17 @@ struct json_object *input_object(struct input *input, const char *field)
 	return value;
 }
 
+struct json_object *input_array(struct input *input, const char *field)
+{
+	struct json_object *value = find(input, field);
+
+	if (value && !json_object_is_type(value, json_type_array)) {
+		wrong_type(input, field, "an array", value);
+		return NULL;
+	}
+	return value;
+}
+
 bool input_refused(struct exchange *exchange, const struct input *input, int status)
 {
 	if (!input->wrong)

@@ -46,8 +46,9 @@ bool input_bool(struct input *input, const char *field, bool fallback);
 uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least_s,
 			  unsigned most_s);
 
-/* The object under a field, NULL if absent or wrong (then noted). */
+/* The object or array under a field, NULL if absent or wrong (then noted). */
 struct json_object *input_object(struct input *input, const char *field);
+struct json_object *input_array(struct input *input, const char *field);
 
 /* Note an error that a caller found. */
 void input_wrong(struct input *input, const char *field, const char *message);

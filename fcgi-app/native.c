@@ -1,6 +1,7 @@
 /* native.c - one-shot runs of the native API, which are dialect E's too: one
  * answer holds the members of both. */
 #include "answer.h"
+#include "carried_files.h"
 #include "handlers.h"
 #include "json_input.h"
 #include "result.h"
@@ -22,6 +23,7 @@ void native_execute(struct exchange *exchange)
 	struct exec_request request = run_request(exchange, FRAME_EXECUTE, "native");
 	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
 	AUTO_INPUT input = { 0 };
+	AUTO_CARRIED files = { 0 };
 	struct outcome outcome;
 	struct text profile;
 
@@ -38,12 +40,20 @@ void native_execute(struct exchange *exchange)
 	exec_request_limit(&request, FIELD_MEMORY_BYTES,
 			   input_whole(&input, "memory_mb", 1, MEMORY_MOST_MB) << 20);
 	check_language(&input);
+	carried_files_read(&input, &files);
 	if (input_refused(exchange, &input, 422))
 		return;
-	if (!run_outcome(exchange, &request, &answer, &outcome))
+	request.files = carried_files_hook(&files);
+	if (!run_outcome(exchange, &request, &answer, &outcome)) {
+		if (files.failed)
+			carried_files_refuse(exchange, &files);
 		return;
+	}
 
 	struct json_writer writer = answer_open(exchange, 200);
 	result_write(&writer, &outcome, (struct text){ 0 });
+	writer_open_object(&writer, "files");
+	carried_files_write(&writer, &files, answer.fd, config->body_bytes);
+	writer_close_object(&writer);
 	answer_finish(exchange, &writer);
 }

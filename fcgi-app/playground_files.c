@@ -140,7 +140,7 @@ void playground_delete(struct exchange *exchange)
 	AUTO_FD volume = open_volume(exchange);
 	if (volume < 0)
 		return;
-	failed = files_remove(volume, &path, true);
+	failed = files_remove(volume, &path, (struct files_remove){ .durable = true });
 	if (failed)
 		answer_file_error(exchange, failed);
 	else

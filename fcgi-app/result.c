@@ -138,6 +138,4 @@ void result_write(struct json_writer *writer, const struct outcome *outcome, str
 	writer_text(writer, "note", outcome->note);
 	if (outcome->execution)
 		writer_unsigned(writer, "execution", outcome->execution);
-	writer_open_object(writer, "files");
-	writer_close_object(writer);
 }

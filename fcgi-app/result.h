@@ -5,8 +5,8 @@
 #include "json_writer.h"
 #include "outcome.h"
 
-/* All members of the result, into an object that is open. `session_id` absent
- * for a one-shot. */
+/* All members of the result but "files", into an object that is open.
+ * `session_id` absent for a one-shot. */
 void result_write(struct json_writer *writer, const struct outcome *outcome,
 		  struct text session_id);
 

@@ -20,7 +20,9 @@ enum route_flag {
 
 struct route {
 	enum method method;
-	const char *pattern; /* {name} stands for one piece, never an empty one */
+	/* {name} stands for one piece, never an empty one; {name...}, at the end, for
+	 * all that follow, given as one text with slashes between them. */
+	const char *pattern;
 	void (*handle)(struct exchange *exchange);
 	enum dialect dialect;
 	unsigned flags;

@@ -92,6 +92,8 @@ static void answer_failure(struct exchange *exchange, int failed)
 		exchange->status = HTTP_CLIENT_GONE;
 		return;
 	}
+	if (failed == -ECONNABORTED) /* who put the files answers for it */
+		return;
 	log_line("event=executor_failed id=%s error=\"%s\"", exchange->id, strerror(-failed));
 	if (failed == -E2BIG) {
 		answer_problem(exchange, 413, "the request is too large");

@@ -12,7 +12,9 @@ struct exec_request run_request(const struct exchange *exchange, enum frame_type
 
 /* Ask the executor. True with *ret_answer holding the final frame that was
  * expected (FRAME_OUTCOME or FRAME_REPLY); false when the problem answer has
- * been given: a refusal, the executor away, or the client gone. */
+ * been given: a refusal, the executor away, or the client gone. Where the put()
+ * of request->files failed it is false as well, and that answer is the caller's
+ * to give. */
 bool run_call(struct exchange *exchange, const struct exec_request *request,
 	      enum frame_type expected, struct executor_answer *ret_answer);
 

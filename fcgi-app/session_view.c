@@ -37,8 +37,7 @@ static uint64_t number_in(struct list list, enum field field)
 	return fields_number(list.data, list.length, field, 0);
 }
 
-/* 2025-01-01T00:00:00.000Z; null for a time that was not given. */
-static void write_time(struct json_writer *writer, const char *key, uint64_t ms)
+void view_time(struct json_writer *writer, const char *key, uint64_t ms)
 {
 	time_t seconds = (time_t)(ms / 1000);
 	char text[48];
@@ -71,9 +70,9 @@ static void write_session(struct json_writer *writer, struct list list)
 {
 	writer_text(writer, "id", text_in(list, FIELD_SESSION_ID));
 	writer_text(writer, "profile", text_in(list, FIELD_PROFILE));
-	write_time(writer, "created", number_in(list, FIELD_CREATED_MS));
-	write_time(writer, "last_used", number_in(list, FIELD_LAST_USED_MS));
-	write_time(writer, "expires", number_in(list, FIELD_EXPIRES_MS));
+	view_time(writer, "created", number_in(list, FIELD_CREATED_MS));
+	view_time(writer, "last_used", number_in(list, FIELD_LAST_USED_MS));
+	view_time(writer, "expires", number_in(list, FIELD_EXPIRES_MS));
 	writer_unsigned(writer, "executions", number_in(list, FIELD_EXECUTIONS));
 	writer_string(writer, "state", number_in(list, FIELD_RUNNING) ? "running" : "idle");
 	writer_unsigned(writer, "undo_levels", number_in(list, FIELD_UNDO_LEVELS));
@@ -149,7 +148,7 @@ void view_variables(struct json_writer *writer, const struct executor_answer *an
 static void write_cell(struct json_writer *writer, struct list list)
 {
 	writer_unsigned(writer, "execution", number_in(list, FIELD_EXECUTION));
-	write_time(writer, "started", number_in(list, FIELD_CREATED_MS));
+	view_time(writer, "started", number_in(list, FIELD_CREATED_MS));
 	writer_text(writer, "code", text_in(list, FIELD_CODE));
 	writer_string(writer, "status", protocol_status_name(number_in(list, FIELD_STATUS)));
 	writer_string(writer, "reason", protocol_reason_name(number_in(list, FIELD_REASON)));

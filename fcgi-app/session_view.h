@@ -7,6 +7,9 @@
 
 /* Each writes members into an object that is open. */
 
+/* 2025-01-01T00:00:00.000Z from milliseconds since 1970; null for 0. */
+void view_time(struct json_writer *writer, const char *key, uint64_t ms);
+
 /* The one session that a reply is about. */
 void view_session(struct json_writer *writer, const struct executor_answer *answer);
 

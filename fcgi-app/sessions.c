@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "answer.h"
+#include "carried_files.h"
 #include "handlers.h"
 #include "ids.h"
 #include "json_input.h"
 #include "local.h"
+#include "owned.h"
 #include "result.h"
 #include "run.h"
 #include "session_view.h"
+#include "workspace.h"
 
 enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, IDLE_MOST_S = 7 * 24 * 3600 };
 
@@ -66,11 +69,27 @@ static void read_id(struct input *input, struct exec_request *request, char made
 	}
 }
 
+/* What the request brings goes in before anybody knows of the session; if it
+ * cannot, there is none. False when the problem answer has been given. */
+static bool put_files(struct exchange *exchange, struct text id, struct carried_files *files)
+{
+	if (!files->in_count)
+		return true;
+	AUTO_FD workspace = workspace_open(exchange, id, NULL);
+	if (workspace >= 0 && !carried_files_put(files, workspace))
+		return true;
+	if (workspace >= 0)
+		carried_files_refuse(exchange, files);
+	workspace_abandon(exchange, id);
+	return false;
+}
+
 void sessions_create(struct exchange *exchange)
 {
 	struct exec_request request = run_request(exchange, FRAME_SESSION_CREATE, "native");
 	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
 	AUTO_INPUT input = { 0 };
+	AUTO_CARRIED files = { 0 };
 	char made[UUID_BYTES], location[ID_LENGTH_MAX + 32];
 	struct text profile;
 
@@ -83,9 +102,11 @@ void sessions_create(struct exchange *exchange)
 	read_limits(&input, &request);
 	exec_request_limit(&request, FIELD_IDLE_MS,
 			   input_seconds_ms(&input, "idle_timeout", 1, IDLE_MOST_S));
+	carried_files_read(&input, &files);
 	if (input_refused(exchange, &input, 422))
 		return;
-	if (!run_call(exchange, &request, FRAME_REPLY, &answer))
+	if (!run_call(exchange, &request, FRAME_REPLY, &answer) ||
+	    !put_files(exchange, request.session_id, &files))
 		return;
 
 	snprintf(location, sizeof location, "/api/v1/sessions/%.*s", (int)request.session_id.length,
@@ -189,6 +210,36 @@ void sessions_execute(struct exchange *exchange)
 
 	struct json_writer writer = answer_open(exchange, 200);
 	result_write(&writer, &outcome, request.session_id);
+	writer_open_object(&writer, "files");
+	writer_close_object(&writer);
+	answer_finish(exchange, &writer);
+}
+
+/* A shell command beside the interpreter, in the same sandbox. */
+void sessions_run(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+	struct outcome outcome;
+
+	if (!session_request(exchange, FRAME_SESSION_RUN, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  exchange->config->code_bytes);
+	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
+	exec_request_limit(&request, FIELD_WALL_MS,
+			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
+	if (input_refused(exchange, &input, 422))
+		return;
+	if (!run_outcome(exchange, &request, &answer, &outcome))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	result_write(&writer, &outcome, request.session_id);
+	writer_open_object(&writer, "files");
+	writer_close_object(&writer);
 	answer_finish(exchange, &writer);
 }
 

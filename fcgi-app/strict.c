@@ -1,4 +1,5 @@
 /* strict.c - dialect D: a session server with strict limits. */
+#include <stdio.h>
 #include <string.h>
 
 #include "answer.h"
@@ -60,7 +61,8 @@ static bool refused(struct exchange *exchange, struct text id, bool create,
 	}
 }
 
-static void execute(struct exchange *exchange, const struct exec_request *request)
+/* `id` is what the client sees of the session's. */
+static void execute(struct exchange *exchange, const struct exec_request *request, struct text id)
 {
 	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
 	char sentence[OUTCOME_SENTENCE_BYTES];
@@ -69,7 +71,7 @@ static void execute(struct exchange *exchange, const struct exec_request *reques
 	if (!run_ask(exchange, request, &answer))
 		return;
 	if (answer.type == FRAME_REFUSAL) {
-		if (!refused(exchange, request->session_id, request->create, &answer))
+		if (!refused(exchange, id, request->create, &answer))
 			run_refuse(exchange, &answer);
 		return;
 	}
@@ -77,31 +79,40 @@ static void execute(struct exchange *exchange, const struct exec_request *reques
 		run_not_understood(exchange);
 		return;
 	}
-	render(exchange, request->session_id, &outcome, error_of(&outcome, sentence));
+	render(exchange, id, &outcome, error_of(&outcome, sentence));
 }
 
 void strict_execute(struct exchange *exchange)
 {
 	struct exec_request request = run_request(exchange, FRAME_SESSION_EXECUTE, "strict");
+	const struct outcome nothing = { 0 };
 	AUTO_INPUT input = { 0 };
-	char made[UUID_BYTES];
+	char made[UUID_BYTES], inside[ID_LENGTH_MAX + 1];
+	struct text id;
 
 	if (!input_open(exchange, false, &input))
 		return;
 	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
 				  exchange->config->code_bytes);
-	request.session_id = input_text(&input, "id", 0, exchange->config->body_bytes);
-	if (request.session_id.data && !id_valid(request.session_id))
+	id = input_text(&input, "id", 0, exchange->config->body_bytes);
+	if (id.data && !id_valid(id))
 		input_wrong(&input, "id", ID_EXPECTED);
 	if (input_refused(exchange, &input, 422))
 		return;
-	if (!request.session_id.data) {
+	if (!id.data) {
 		if (id_make_uuid(made)) {
 			answer_problem(exchange, 503, "no random numbers");
 			return;
 		}
-		request.session_id = text_of(made);
+		id = text_of(made);
 		request.create = true;
 	}
-	execute(exchange, &request);
+	/* The name inside is one that no other dialect's client can say. */
+	if ((size_t)snprintf(inside, sizeof inside, ID_STRICT_PREFIX "%.*s", (int)id.length,
+			     id.data) >= sizeof inside) {
+		render(exchange, id, &nothing, "session not found");
+		return;
+	}
+	request.session_id = text_of(inside);
+	execute(exchange, &request, id);
 }

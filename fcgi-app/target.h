@@ -12,7 +12,7 @@
 
 #include "text.h"
 
-enum { TARGET_PIECES_MAX = 40 };
+enum { TARGET_PIECES_MAX = 136 };
 
 /* A path that ends in a slash has an empty last piece: "/api/" is "api", "". */
 struct target {

@@ -139,8 +139,9 @@ static void test_write_read_replace_remove(void **state)
 	assert_int_equal(put("deep/er/two", "x"), 0);
 	content_is("deep/er/two", "x");
 	assert_int_equal(files_exists(root_fd, &path), 1);
-	assert_int_equal(files_remove(root_fd, &path, true), 0);
-	assert_int_equal(files_remove(root_fd, &path, true), -ENOENT);
+	assert_int_equal(files_remove(root_fd, &path, (struct files_remove){ .durable = true }), 0);
+	assert_int_equal(files_remove(root_fd, &path, (struct files_remove){ .durable = true }),
+			 -ENOENT);
 	assert_int_equal(files_exists(root_fd, &path), 0);
 	read_fails("one", -ENOENT);
 }
@@ -176,7 +177,7 @@ static void test_links_lead_nowhere(void **state)
 	assert_int_equal(put("top/tmp/planted", "x"), -ENOTDIR);
 	assert_int_equal(put("link", "mine"), 0); /* replaces the link itself */
 	content_is("link", "mine");
-	assert_int_equal(files_remove(root_fd, &path, false), 0);
+	assert_int_equal(files_remove(root_fd, &path, (struct files_remove){ 0 }), 0);
 	assert_int_equal(faccessat(root_fd, "../secret", F_OK, 0), 0);
 	assert_int_equal(faccessat(root_fd, "../planted", F_OK, 0), -1);
 }
@@ -292,7 +293,7 @@ static void test_swapped_directories(void **state)
 			assert_int_not_equal(bytes.data[0], 's');
 		written += !files_write(root_fd, &path, "overwritten", 11,
 					(struct files_write){ .make_directories = i % 2 });
-		files_remove(root_fd, &path, false);
+		files_remove(root_fd, &path, (struct files_remove){ 0 });
 	}
 	atomic_store(&racing, false);
 	pthread_join(thread, NULL);
