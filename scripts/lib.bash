@@ -63,6 +63,13 @@ install_without_starting() {
 	return "$status"
 }
 
+need_user() {
+	id -u "$1" >/dev/null 2>&1 && return
+	say "making the system user $1, for fcgi-app"
+	useradd --system --user-group --no-create-home --home-dir /nonexistent \
+		--shell /usr/sbin/nologin "$1"
+}
+
 # ---- building -----------------------------------------------------------------------------
 
 # build FOLDER [configure's options]: build there; all output goes to FOLDER/build.log, and

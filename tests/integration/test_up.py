@@ -145,8 +145,8 @@ class Life(unittest.TestCase):
                 pid = os.fork()
                 if pid == 0:
                     os.setgroups([])
-                    os.setgid(65534)
-                    os.setuid(65534)
+                    os.setgid(54321)
+                    os.setuid(54321)
                     try:
                         s.connect(f"{self.service.state}/{name}")
                         os._exit(1)
@@ -154,7 +154,7 @@ class Life(unittest.TestCase):
                         os._exit(0)
                     except OSError:
                         os._exit(2)
-                self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, f"{name} is open to nobody")
+                self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, f"{name} is open to a stranger")
 
     def test_dead_daemons_are_restarted(self):
         for name in DAEMONS:
