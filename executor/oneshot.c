@@ -87,8 +87,8 @@ static void begin(struct oneshot *oneshot)
 	struct field_view code = req_optional(call, FIELD_CODE);
 	struct field_view input = req_optional(call, FIELD_STDIN);
 
-	int error = run_begin(&(struct run_config){
-				      .loop = oneshot->executor->loop,
+	int error = run_begin(
+		&(struct run_config){ .loop = oneshot->executor->loop,
 				      .sandbox = sandbox,
 				      .limits = oneshot->limits,
 				      .cpu_percent = oneshot->executor->options.cpu_percent,
@@ -101,7 +101,7 @@ static void begin(struct oneshot *oneshot)
 				      .owner = { .output = on_output,
 						 .finished = on_finished,
 						 .context = oneshot } },
-			      &oneshot->run);
+		&oneshot->run);
 	if (error) {
 		let_go(oneshot);
 		req_refuse_internal(call, "start the run", error);
@@ -133,10 +133,10 @@ static void offer_workspace(struct oneshot *oneshot)
 	struct executor *executor = oneshot->executor;
 	struct call *call = oneshot->call;
 	int error = sandbox_limit(oneshot->sandbox, &oneshot->limits);
-	int fd = error ? error : sandbox_share_workspace(oneshot->sandbox, executor->peer);
+	int fd = error ? error : sandbox_share_workspace(oneshot->sandbox, call_peer(call));
 
-	error = fd < 0 ? fd :
-			 loop_set_timer(executor->loop, &oneshot->timer,
+	error = fd < 0 ? fd
+		       : loop_set_timer(executor->loop, &oneshot->timer,
 					loop_now_us() + FILES_MS * 1000, on_late);
 	if (error) {
 		if (fd >= 0)
@@ -198,10 +198,9 @@ void oneshot_handle(void *context, struct call *call)
 	oneshot->flags = profile->readonly ? MAILBOX_READONLY : 0;
 	if (fields_number(call->fields, call->length, FIELD_RESTRICTED, 0))
 		oneshot->flags |= MAILBOX_RESTRICTED;
-	oneshot->waiter = (struct waiter){ .needs_sandbox = true,
-					   .runs = true,
-					   .granted = on_granted,
-					   .expired = on_expired };
+	oneshot->waiter = (struct waiter){
+		.needs_sandbox = true, .runs = true, .granted = on_granted, .expired = on_expired
+	};
 	call->context = oneshot;
 	call->cancel = on_cancel;
 	if (admission_enter(executor->admission, &oneshot->waiter))

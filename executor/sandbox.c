@@ -105,7 +105,7 @@ static void on_interpreter_died(struct sandbox *sandbox, int status)
 		sandbox_fail(sandbox, "start its interpreter", -ECHILD);
 		break;
 	case SANDBOX_COMMANDED: /* a thread of the program did it: after the command */
-	case SANDBOX_SWEEPS: /* as asked */
+	case SANDBOX_SWEEPS:    /* as asked */
 	case SANDBOX_WAITS_FOR_BIRTH:
 	case SANDBOX_DIES:
 		break;
@@ -191,9 +191,9 @@ bool sandbox_is_idle(const struct sandbox *sandbox)
 	return sandbox->phase == SANDBOX_IDLE;
 }
 
-int sandbox_share_workspace(const struct sandbox *sandbox, uid_t application)
+int sandbox_share_workspace(const struct sandbox *sandbox, const struct ucred *peer)
 {
-	return share_folder(sandbox->workspace.folder, sandbox_uid(sandbox), application);
+	return share_folder(sandbox->workspace.folder, sandbox_uid(sandbox), peer->uid, peer->gid);
 }
 
 int sandbox_workspace_full(const struct sandbox *sandbox)
@@ -290,8 +290,8 @@ int sandbox_signal(struct sandbox *sandbox, int signal)
 {
 	if (sandbox->interpreter.pidfd < 0)
 		return -ESRCH;
-	return syscall(SYS_pidfd_send_signal, sandbox->interpreter.pidfd, signal, NULL, 0) ? -errno :
-											     0;
+	return syscall(SYS_pidfd_send_signal, sandbox->interpreter.pidfd, signal, NULL, 0) ? -errno
+											   : 0;
 }
 
 /* -- checkpoints ---------------------------------------------------------------- */

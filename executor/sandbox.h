@@ -92,9 +92,10 @@ void sandbox_set_owner(struct sandbox *sandbox, const struct sandbox_owner *owne
 int sandbox_slot(const struct sandbox *sandbox);
 uint64_t sandbox_generation(const struct sandbox *sandbox);
 bool sandbox_is_idle(const struct sandbox *sandbox);
-/* A new directory descriptor of its workspace, for this uid to work with as if
- * it were the program; or -errno. It stays good when the sandbox is gone. */
-int sandbox_share_workspace(const struct sandbox *sandbox, uid_t application);
+/* A new directory descriptor of its workspace, for this peer to work with as
+ * if it were the program; or -errno. It stays good when the sandbox is gone. */
+struct ucred;
+int sandbox_share_workspace(const struct sandbox *sandbox, const struct ucred *peer);
 int sandbox_workspace_full(const struct sandbox *sandbox);
 
 /* Change what it may use. Only while idle. 0 or -errno. */

@@ -29,10 +29,11 @@ struct connection {
 	struct connection *next, **link;
 	struct loop_source source;
 	struct buffer input, output;
-	size_t sent;     /* bytes at the front of output that are gone */
-	int passed_fd;   /* goes with the byte at pass_at; -1: none */
+	size_t sent;   /* bytes at the front of output that are gone */
+	int passed_fd; /* goes with the byte at pass_at; -1: none */
 	size_t pass_at;
 	struct call *call;
+	struct ucred peer;
 	bool broken;
 };
 
@@ -355,20 +356,25 @@ static void on_ready(struct loop_source *source, uint32_t events)
 
 /* -- connections in --------------------------------------------------------- */
 
-static bool peer_allowed(const struct server *server, int fd)
+static bool peer_allowed(const struct server *server, int fd, struct ucred *ret_peer)
 {
-	struct ucred peer;
-	socklen_t length = sizeof peer;
+	socklen_t length = sizeof *ret_peer;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &length))
 		return false;
-	if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == server->config.peer)
+	if (ret_peer->uid == 0 || ret_peer->uid == geteuid() ||
+	    ret_peer->uid == server->config.peer)
 		return true;
-	log_warn("refused a connection from uid %u (pid %d)", peer.uid, (int)peer.pid);
+	log_warn("refused a connection from uid %u (pid %d)", ret_peer->uid, (int)ret_peer->pid);
 	return false;
 }
 
-static int add_connection(struct server *server, int fd)
+const struct ucred *call_peer(const struct call *call)
+{
+	return &call->connection->peer;
+}
+
+static int add_connection(struct server *server, int fd, const struct ucred *peer)
 {
 	struct connection *connection = calloc(1, sizeof *connection);
 
@@ -376,6 +382,7 @@ static int add_connection(struct server *server, int fd)
 		return -ENOMEM;
 	connection->server = server;
 	connection->passed_fd = -1;
+	connection->peer = *peer;
 	connection->input = BUFFER_INIT(FRAME_REQUEST_MAX + FRAME_HEADER_BYTES + READ_BYTES);
 	connection->output = BUFFER_INIT(OUTPUT_BYTES_MAX);
 	int error = loop_add(server->config.loop, &connection->source, fd, EPOLLIN, on_ready);
@@ -396,10 +403,12 @@ static void on_connection(struct loop_source *source, uint32_t events)
 	struct server *server = LOOP_OWNER(source, struct server, listener);
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	struct ucred peer;
+
 	(void)events;
 	if (fd < 0)
 		return;
-	if (!peer_allowed(server, fd) || add_connection(server, fd))
+	if (!peer_allowed(server, fd, &peer) || add_connection(server, fd, &peer))
 		close(fd);
 }
 

@@ -60,6 +60,10 @@ size_t server_calls(const struct server *server);
 /* Close all connections, cancelling their calls, and remove the socket. */
 void server_free(struct server *server);
 
+/* Whom the other end of its connection runs as. */
+struct ucred;
+const struct ucred *call_peer(const struct call *call);
+
 /* Program output, as it comes. */
 void call_output(struct call *call, unsigned stream, const void *bytes, size_t length);
 

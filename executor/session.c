@@ -443,7 +443,9 @@ static void begin_run(struct ticket *ticket)
 				 .stdin_bytes = input.value,
 				 .stdin_length = input.length },
 			.has_state = session->cells > 0,
-			.owner = { .output = on_output, .finished = on_finished, .context = ticket } },
+			.owner = { .output = on_output,
+				   .finished = on_finished,
+				   .context = ticket } },
 		&ticket->run);
 	if (!error)
 		return;
@@ -700,9 +702,8 @@ void session_give_workspace(struct session *session, struct call *call)
 		return;
 	}
 	call->cancel = NULL;
-	int fd = session->sandbox ? sandbox_share_workspace(session->sandbox,
-							    session->executor->peer) :
-				    -EBUSY;
+	int fd = session->sandbox ? sandbox_share_workspace(session->sandbox, call_peer(call))
+				  : -EBUSY;
 	if (fd < 0) {
 		req_refuse_internal(call, "share the workspace", fd);
 		return;
@@ -774,7 +775,8 @@ void session_end(struct session *session, const char *message)
 		sandbox_kill(session->sandbox);
 	if (session->wants_workspace) {
 		session->wants_workspace->cancel = NULL;
-		call_refuse(session->wants_workspace, REFUSAL_NO_SESSION, FIELD_NONE, "%s", message);
+		call_refuse(session->wants_workspace, REFUSAL_NO_SESSION, FIELD_NONE, "%s",
+			    message);
 	}
 	if (session->current)
 		refuse_ticket(session->current, REFUSAL_NO_SESSION, message, 0);

@@ -46,7 +46,7 @@ static int write_map(pid_t pid, const char *file, uid_t inside, uid_t outside)
 	return dprintf(fd, "%u %u 1", inside, outside) < 0 ? -errno : 0;
 }
 
-static int make_mapping(uid_t owner, uid_t application)
+static int make_mapping(uid_t owner, uid_t application, gid_t group)
 {
 	int fds[PACKET_FDS_MAX] = { -1, -1, -1, -1 };
 	size_t count = 0;
@@ -57,8 +57,10 @@ static int make_mapping(uid_t owner, uid_t application)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	pid_t child = fork();
-	if (child == 0)
+	if (child == 0) {
+		close(pair[0]); /* else it would hold the end whose closing it waits for */
 		be_namespace(pair[1]);
+	}
 	error = child < 0 ? -errno : 0;
 	close(pair[1]);
 	if (!error && (packet_receive(pair[0], &byte, 1, fds, &count) != 1 || count != 1))
@@ -66,7 +68,7 @@ static int make_mapping(uid_t owner, uid_t application)
 	if (!error)
 		error = write_map(child, "uid_map", owner, application);
 	if (!error)
-		error = write_map(child, "gid_map", owner, application);
+		error = write_map(child, "gid_map", owner, group);
 	close(pair[0]); /* end of file: the child ends */
 	if (child > 0)
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
@@ -78,10 +80,10 @@ static int make_mapping(uid_t owner, uid_t application)
 	return fds[0];
 }
 
-static int share_mapped(int folder, uid_t owner, uid_t application)
+static int share_mapped(int folder, uid_t owner, uid_t application, gid_t group)
 {
 	AUTO_FD tree = open_tree(folder, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	AUTO_FD mapping = make_mapping(owner, application);
+	AUTO_FD mapping = make_mapping(owner, application, group);
 
 	if (tree < 0)
 		return -errno;
@@ -130,7 +132,7 @@ static int share_listed(int folder, uid_t owner, uid_t application)
 	return fd < 0 ? -errno : fd;
 }
 
-int share_folder(int folder, uid_t owner, uid_t application)
+int share_folder(int folder, uid_t owner, uid_t application, gid_t group)
 {
 	int fd;
 
@@ -138,6 +140,6 @@ int share_folder(int folder, uid_t owner, uid_t application)
 		fd = openat(folder, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 		return fd < 0 ? -errno : fd;
 	}
-	fd = share_mapped(folder, owner, application);
+	fd = share_mapped(folder, owner, application, group);
 	return fd == -EINVAL ? share_listed(folder, owner, application) : fd;
 }

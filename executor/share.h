@@ -9,6 +9,6 @@
  * own. By an id-mapped mount; where the kernel cannot map a tmpfs (before 6.3),
  * by an access control list that the folder hands down. The descriptor, or
  * -errno. */
-int share_folder(int folder, uid_t owner, uid_t application);
+int share_folder(int folder, uid_t owner, uid_t application, gid_t application_group);
 
 #endif
