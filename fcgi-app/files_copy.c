@@ -203,12 +203,17 @@ static int copy_node(int from_fd, int to_fd, const struct files_tree *tree, size
 	return S_ISLNK(node->mode) ? copy_link(from_fd, to_fd, &path) : 0;
 }
 
-/* Is it a failure of the copy, and not of something that the program has just
- * removed, swapped or closed to us? */
-static bool is_fatal(int failed)
+/* Is it what comes of a program that has just removed or swapped a file, or closed
+ * it to us? */
+static bool is_passed_over(int failed)
 {
-	return failed == -ENOSPC || failed == -EDQUOT || failed == -ENOMEM || failed == -EMFILE ||
-	       failed == -ENFILE;
+	static const int passed_over[] = { -ENOENT, -ENOTDIR, -ELOOP, -EISDIR,
+					   -EINVAL, -EACCES,  -EBUSY, -EEXIST };
+
+	for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++)
+		if (failed == passed_over[i])
+			return true;
+	return false;
 }
 
 /* Modes and times of directories come last: making what is in them changes the
@@ -238,7 +243,7 @@ int files_tree_copy(int from_fd, int to_fd, const struct files_tree_limits *limi
 	for (size_t i = 0; !failed && i < tree.count; i++) {
 		int copied = copy_node(from_fd, to_fd, &tree, i);
 
-		failed = is_fatal(copied) ? copied : 0;
+		failed = is_passed_over(copied) ? 0 : copied;
 	}
 	if (!failed)
 		finish_directories(to_fd, &tree);
