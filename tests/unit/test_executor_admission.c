@@ -1,0 +1,329 @@
+/* Who runs, who waits, who is turned away. Also slots, and history, which are as small. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "admission.h"
+#include "fields.h"
+#include "history.h"
+#include "slots.h"
+
+static struct loop *loop;
+static struct admission *admission;
+static char said[64];
+
+struct caller {
+	struct waiter waiter;
+	char name;
+	bool leaves; /* at once, when it is let in */
+	bool last;   /* stops the loop when it expires */
+};
+
+static void say(char c)
+{
+	said[strlen(said) + 1] = '\0';
+	said[strlen(said)] = c;
+}
+
+static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
+{
+	struct caller *caller = LOOP_OWNER(waiter, struct caller, waiter);
+
+	assert_null(sandbox);
+	say(caller->name);
+	if (caller->leaves)
+		admission_leave(admission);
+}
+
+static void on_expired(struct waiter *waiter)
+{
+	struct caller *caller = LOOP_OWNER(waiter, struct caller, waiter);
+
+	assert_false(waiter->waiting);
+	say('-');
+	say(caller->name);
+	if (caller->last)
+		loop_stop(loop);
+}
+
+static struct caller caller(char name)
+{
+	return (struct caller){
+		.name = name,
+		.waiter = { .runs = true, .granted = on_granted, .expired = on_expired }
+	};
+}
+
+static void open_admission(uint64_t running, uint64_t queue, uint64_t queue_ms)
+{
+	memset(said, 0, sizeof said);
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(admission_new(&(struct admission_config){ .loop = loop,
+								   .running = running,
+								   .queue = queue,
+								   .queue_ms = queue_ms },
+				       &admission),
+			 0);
+}
+
+static void close_admission(void)
+{
+	admission_free(admission);
+	loop_free(loop);
+}
+
+static void test_order_of_arrival(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c'), d = caller('d');
+
+	(void)state;
+	open_admission(2, 10, 60000);
+	assert_int_equal(admission_enter(admission, &a.waiter), 0);
+	assert_int_equal(admission_enter(admission, &b.waiter), 0);
+	assert_int_equal(admission_enter(admission, &c.waiter), 0);
+	assert_int_equal(admission_enter(admission, &d.waiter), 0);
+	assert_string_equal(said, "ab");
+	assert_int_equal(admission_running(admission), 2);
+	assert_int_equal(admission_queued(admission), 2);
+	admission_leave(admission);
+	assert_string_equal(said, "abc");
+	admission_leave(admission);
+	assert_string_equal(said, "abcd");
+	assert_int_equal(admission_queued(admission), 0);
+	admission_leave(admission);
+	admission_leave(admission);
+	assert_int_equal(admission_running(admission), 0);
+	close_admission();
+}
+
+static void test_full_queue(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c');
+
+	(void)state;
+	open_admission(1, 1, 60000);
+	assert_int_equal(admission_enter(admission, &a.waiter), 0);
+	assert_int_equal(admission_enter(admission, &b.waiter), 0);
+	assert_int_equal(admission_enter(admission, &c.waiter), -EAGAIN);
+	assert_false(c.waiter.waiting);
+	admission_withdraw(admission, &c.waiter); /* also if it does not wait */
+	admission_withdraw(admission, &b.waiter);
+	assert_int_equal(admission_enter(admission, &c.waiter), 0);
+	admission_leave(admission);
+	assert_string_equal(said, "ac"); /* b is forgotten */
+	assert_true(admission_retry_ms(admission) > 0);
+	close_admission();
+}
+
+static void test_no_queue_at_all(void **state)
+{
+	struct caller a = caller('a'), b = caller('b');
+
+	(void)state;
+	open_admission(1, 0, 60000);
+	assert_int_equal(admission_enter(admission, &a.waiter), 0);
+	assert_int_equal(admission_enter(admission, &b.waiter), -EAGAIN);
+	close_admission();
+}
+
+static void test_waiting_expires(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c');
+
+	(void)state;
+	open_admission(1, 10, 5);
+	c.last = true;
+	admission_enter(admission, &a.waiter);
+	admission_enter(admission, &b.waiter);
+	admission_enter(admission, &c.waiter);
+	assert_int_equal(loop_run(loop), 0);
+	assert_string_equal(said, "a-b-c");
+	assert_int_equal(admission_queued(admission), 0);
+	assert_int_equal(admission_running(admission), 1);
+	close_admission();
+}
+
+static void test_withdrawn_from_the_middle(void **state)
+{
+	struct caller callers[5] = { caller('a'), caller('b'), caller('c'), caller('d'),
+				     caller('e') };
+
+	(void)state;
+	open_admission(1, 10, 60000);
+	for (int i = 0; i < 5; i++)
+		admission_enter(admission, &callers[i].waiter);
+	admission_withdraw(admission, &callers[2].waiter);
+	admission_withdraw(admission, &callers[4].waiter); /* the last: the tail moves */
+	callers[2].leaves = true;
+	assert_int_equal(admission_enter(admission, &callers[2].waiter), 0);
+	admission_leave(admission);
+	admission_leave(admission);
+	assert_string_equal(said, "abd");
+	admission_leave(admission);
+	assert_string_equal(said, "abdc");
+	assert_int_equal(admission_running(admission), 0);
+	close_admission();
+}
+
+/* Whoever leaves from within granted() lets the next in without recursion. */
+static void test_leaving_at_once(void **state)
+{
+	struct caller callers[8];
+
+	(void)state;
+	open_admission(1, 10, 60000);
+	for (int i = 0; i < 8; i++) {
+		callers[i] = caller((char)('a' + i));
+		callers[i].leaves = i > 0;
+		admission_enter(admission, &callers[i].waiter);
+	}
+	assert_string_equal(said, "a");
+	admission_leave(admission);
+	assert_string_equal(said, "abcdefgh");
+	assert_int_equal(admission_running(admission), 0);
+	close_admission();
+}
+
+/* Nobody overtakes: who could be let in waits behind who cannot. */
+static void test_no_overtaking(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c');
+
+	(void)state;
+	open_admission(1, 10, 60000);
+	c.waiter.runs = false;
+	admission_enter(admission, &a.waiter);
+	admission_enter(admission, &b.waiter);
+	admission_enter(admission, &c.waiter);
+	assert_string_equal(said, "a");
+	admission_leave(admission);
+	assert_string_equal(said, "abc");
+	assert_int_equal(admission_running(admission), 1);
+	close_admission();
+}
+
+/* ---- slots -------------------------------------------------------------- */
+
+static void test_slots(void **state)
+{
+	struct slots *slots = NULL;
+
+	(void)state;
+	assert_int_equal(slots_new(3, &slots), 0);
+	assert_int_equal(slots_count(slots), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(slots_lowest_free(slots), i);
+		assert_int_equal(slots_take(slots), i);
+	}
+	assert_int_equal(slots_take(slots), -EAGAIN);
+	assert_int_equal(slots_lowest_free(slots), 3);
+	assert_int_equal(slots_taken(slots), 3);
+	slots_give_back(slots, 1);
+	assert_int_equal(slots_taken(slots), 2);
+	assert_int_equal(slots_take(slots), 1);
+	slots_give_back(slots, 2);
+	slots_give_back(slots, 0);
+	assert_int_equal(slots_take(slots), 0); /* the lowest */
+	slots_free(slots);
+}
+
+/* ---- history ------------------------------------------------------------ */
+
+static void add(struct history *history, size_t keep, uint64_t execution, const char *code,
+		size_t length)
+{
+	AUTO_BUFFER report = BUFFER_INIT(0);
+	struct outcome outcome = { .status = STATUS_SUCCESS, .wall_us = 12 };
+
+	fields_put_text(&report, FIELD_RESULT, "42");
+	outcome.report = report.data;
+	outcome.report_length = report.length;
+	history_add(history, keep, execution, 1000, (const uint8_t *)code, length, &outcome);
+}
+
+static void test_history_forgets_the_oldest(void **state)
+{
+	AUTO_BUFFER list = BUFFER_INIT(0);
+	struct fields_reader reader;
+	struct field_view field, part;
+	struct history history;
+
+	(void)state;
+	history_init(&history);
+	for (uint64_t i = 1; i <= 5; i++)
+		add(&history, 3, i, "x", 1);
+	assert_int_equal(history.count, 3);
+	assert_int_equal(history_put(&history, &list), 0);
+	assert_int_equal(fields_check(list.data, list.length), 0);
+	fields_open(&reader, list.data, list.length);
+	for (uint64_t i = 3; i <= 5; i++) {
+		assert_int_equal(fields_next(&reader, &field), 1);
+		assert_int_equal(field.tag, FIELD_HISTORY);
+		assert_int_equal(fields_check(field.value, field.length), 0);
+		assert_int_equal(fields_number(field.value, field.length, FIELD_EXECUTION, 0), i);
+		assert_int_equal(fields_find(field.value, field.length, FIELD_RESULT, &part), 1);
+		assert_memory_equal(part.value, "42", 2);
+	}
+	assert_int_equal(fields_next(&reader, &field), 0);
+	history_free(&history);
+	assert_int_equal(history.count, 0);
+	add(&history, 3, 6, "x", 1); /* it can be used on */
+	assert_int_equal(history.count, 1);
+	history_free(&history);
+}
+
+static void test_history_of_none(void **state)
+{
+	struct history history;
+
+	(void)state;
+	history_init(&history);
+	add(&history, 0, 1, "x", 1);
+	assert_int_equal(history.count, 0);
+	history_free(&history);
+}
+
+/* Long code is cut, but not inside a character. */
+static void test_history_cuts(void **state)
+{
+	static char code[3 * 8000];
+	AUTO_BUFFER list = BUFFER_INIT(0);
+	struct field_view cell, part;
+	struct history history;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof code; i += 3)
+		memcpy(code + i, "\xe2\x82\xac", 3);
+	history_init(&history);
+	add(&history, 1, 1, code, sizeof code);
+	assert_int_equal(history_put(&history, &list), 0);
+	assert_int_equal(fields_find(list.data, list.length, FIELD_HISTORY, &cell), 1);
+	assert_int_equal(fields_find(cell.value, cell.length, FIELD_CODE, &part), 1);
+	assert_true(part.length > 4000 && part.length < 10000);
+	assert_int_equal(part.length % 3, 0);
+	assert_true(utf8_valid(part.value, part.length));
+	history_free(&history);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_of_arrival),
+		cmocka_unit_test(test_full_queue),
+		cmocka_unit_test(test_no_queue_at_all),
+		cmocka_unit_test(test_waiting_expires),
+		cmocka_unit_test(test_withdrawn_from_the_middle),
+		cmocka_unit_test(test_leaving_at_once),
+		cmocka_unit_test(test_no_overtaking),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_history_forgets_the_oldest),
+		cmocka_unit_test(test_history_of_none),
+		cmocka_unit_test(test_history_cuts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
