@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static _Noreturn void be_namespace(int socket)
 	fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || packet_send(socket, "", 1, &fd, 1))
 		_exit(1);
-	(void)!read(socket, &mapped, 1); /* stay until the maps are written */
+	(void)!read(socket, &mapped, 1); /* stay until it is killed */
 	_exit(0);
 }
 
@@ -69,7 +70,9 @@ static int make_mapping(uid_t owner, uid_t application, gid_t group)
 		error = write_map(child, "uid_map", owner, application);
 	if (!error)
 		error = write_map(child, "gid_map", owner, group);
-	close(pair[0]); /* end of file: the child ends */
+	close(pair[0]);
+	if (child > 0)
+		(void)kill(child, SIGKILL);
 	if (child > 0)
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
