@@ -7,6 +7,7 @@ never shows are seen.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -200,13 +201,13 @@ class OddApplications(Problems):
         return listener
 
     def test_silent_application(self):
-        nginx = self.start([("fastcgi_read_timeout 75s", "fastcgi_read_timeout 1s")])
+        nginx = self.start([("fastcgi_read_timeout 95s", "fastcgi_read_timeout 1s")])
         self.listen(nginx)
         self.problem(nginx, 504, self.get(b"/api/"))
 
     def test_fastcgi_record_never_overflows(self):
         """Headers that nginx lets through must fit the one record that holds them."""
-        nginx = self.start([("fastcgi_read_timeout 75s", "fastcgi_read_timeout 1s")])
+        nginx = self.start([("fastcgi_read_timeout 95s", "fastcgi_read_timeout 1s")])
         self.listen(nginx)
         for name in (b"a:\r\n", b"X-A: 1\r\n", b"b: " + b"c" * 4000 + b"\r\n"):
             for count in (20000, 8000, 6500, 6000, 5000, 3000, 2000, 6, 5):
@@ -236,8 +237,17 @@ class OddApplications(Problems):
         nginx.port = other
         self.problem(nginx, 404, self.get(b"/nope"))
 
+    def test_follows_the_application(self):
+        """The application's own limits are met first, and it has threads left for all that is kept."""
+        for threads, body in ((128, 4194304), (8, 1048576), (1, 1000)):
+            done = subprocess.run([ROOT + "/nginx/render", "/tmp/x", "/tmp/x/s"], check=True, capture_output=True, text=True,
+                                  env={"PATH": os.environ["PATH"], "FCGI_APP_THREADS": str(threads), "FCGI_APP_BODY_BYTES": str(body)})
+            number = lambda pattern: int(re.search(pattern, done.stdout).group(1))  # noqa: E731
+            self.assertGreater(number(r"client_max_body_size (\d+);"), body)
+            self.assertLessEqual(number(r"keepalive (\d+);") * number(r"worker_processes (\d+);"), max(threads // 2, 4))
+
     def test_render_refuses_what_is_no_setting(self):
-        for name, value in (("PORT", "0"), ("PORT", "65536"), ("PORT", "80;"), ("LEGACY_PORTS", "80 x"), ("RATE_LIMIT", "1r/s;"), ("LISTEN_ADDRESS", "a\nb"), ("BODY_BYTES", "1m")):
+        for name, value in (("PORT", "0"), ("PORT", "65536"), ("PORT", "80;"), ("LEGACY_PORTS", "80 x"), ("RATE_LIMIT", "1r/s;"), ("LISTEN_ADDRESS", "a\nb"), ("FCGI_APP_BODY_BYTES", "1m"), ("FCGI_APP_THREADS", "0")):
             with self.subTest(name=name, value=value):
                 done = subprocess.run([ROOT + "/nginx/render", "/tmp/x", "/tmp/x/s"], env={"PATH": os.environ["PATH"], name: value}, capture_output=True, text=True)
                 self.assertNotEqual(done.returncode, 0)
