@@ -33,6 +33,10 @@ struct mailbox {
 	uint64_t execution;  /* number of the cell in its session, from 1 */
 	uint64_t open_files; /* rlimits that the interpreter puts on itself */
 	uint64_t file_bytes;
+	/* So much of the payload, at its front, is a cell to be run again first,
+	 * silently: a session's last one that changed nothing but `_`, for which
+	 * no checkpoint was made. */
+	uint32_t replay_length;
 	uint32_t payload_length;
 	/* the answer; report: fields (common/protocol.h) */
 	uint32_t report_length;

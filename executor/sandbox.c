@@ -242,7 +242,8 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
 
 	if (sandbox->phase != SANDBOX_IDLE)
 		return -EBUSY;
-	if (job->payload_length > MAILBOX_PAYLOAD_MAX)
+	if (job->payload_length > MAILBOX_PAYLOAD_MAX ||
+	    job->replay_length > MAILBOX_PAYLOAD_MAX - job->payload_length)
 		return -EMSGSIZE;
 	if (!sandbox->stdio_intact)
 		error = sandbox_give_stdio(sandbox);
@@ -251,15 +252,18 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
 	if (error)
 		return error;
 	sandbox_drain(sandbox, false);
+	uint8_t *payload = (uint8_t *)mailbox + MAILBOX_PAYLOAD_OFFSET;
+	if (job->replay_length)
+		memcpy(payload, job->replay, job->replay_length);
 	if (job->payload_length)
-		memcpy((uint8_t *)mailbox + MAILBOX_PAYLOAD_OFFSET, job->payload,
-		       job->payload_length);
+		memcpy(payload + job->replay_length, job->payload, job->payload_length);
 	mailbox->kind = job->kind;
 	mailbox->flags = job->flags;
 	mailbox->execution = job->execution;
 	mailbox->open_files = job->open_files;
 	mailbox->file_bytes = job->file_bytes;
-	mailbox->payload_length = (uint32_t)job->payload_length;
+	mailbox->replay_length = (uint32_t)job->replay_length;
+	mailbox->payload_length = (uint32_t)(job->replay_length + job->payload_length);
 	mailbox->report_length = 0;
 	mailbox->exit_code = 0;
 	sandbox->phase = SANDBOX_BUSY;

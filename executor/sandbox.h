@@ -49,8 +49,10 @@ struct sandbox_job {
 	uint32_t kind;  /* enum job_kind of zygote/python.h */
 	uint32_t flags; /* enum mailbox_flag */
 	uint64_t execution;
+	const void *replay; /* a cell to run first, silently; see mailbox.h */
+	size_t replay_length;
 	const void *payload;
-	size_t payload_length; /* at most MAILBOX_PAYLOAD_MAX */
+	size_t payload_length; /* with the replay at most MAILBOX_PAYLOAD_MAX */
 	const void *stdin_bytes; /* copied */
 	size_t stdin_length;
 	uint64_t open_files, file_bytes;

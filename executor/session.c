@@ -16,7 +16,10 @@ static const char restored_note[] =
 	"The session's interpreter died between two cells; it went back to how it was after the "
 	"last one. Threads and child processes were not kept.";
 
+enum { REPLAY_BYTES_MAX = 4096 };
+
 static void pump(struct session *session);
+static void forget_replay(struct session *session);
 static void begin_run(struct ticket *ticket);
 static void own_sandbox(struct session *session);
 
@@ -217,6 +220,7 @@ static void go_back_alone(struct session *session)
 	session->pending = lost ? STATE_LOST : STATE_RESTORED;
 	session->pending_note = lost ? lost_note : restored_note;
 	session->executor->counters[lost ? COUNTER_LOST : COUNTER_RESTORED]++;
+	session->replay_due = session->replay != NULL;
 	if (fresh) {
 		session->cells = 0;
 		session->undo_levels = 0;
@@ -300,10 +304,39 @@ static void on_output(void *context, enum sandbox_stream stream, const uint8_t *
 		call_output(ticket->call, stream, bytes, length);
 }
 
+static void forget_replay(struct session *session)
+{
+	free(session->replay);
+	session->replay = NULL;
+	session->replay_length = 0;
+	session->replay_due = false;
+}
+
+/* A cell that can have changed nothing needs no way back; only `_` has its value,
+ * which running it once more would give again. */
+static bool is_pure(struct session *session, const struct ticket *ticket,
+		    const struct outcome *outcome)
+{
+	if (ticket->kind != TICKET_CELL || !ticket->call || outcome->status != STATUS_SUCCESS ||
+	    outcome->state != STATE_KEPT ||
+	    fields_number(outcome->report, outcome->report_length, FIELD_PURE, 0) != 1)
+		return false;
+	struct field_view code = req_optional(ticket->call, FIELD_CODE);
+	char *copy = code.length <= REPLAY_BYTES_MAX ? malloc(code.length + 1) : NULL;
+	if (!copy)
+		return false;
+	memcpy(copy, code.value, code.length);
+	forget_replay(session);
+	session->replay = copy;
+	session->replay_length = code.length;
+	return true;
+}
+
 static void count_cell(struct session *session, const struct outcome *outcome)
 {
 	switch (outcome->state) {
 	case STATE_KEPT:
+		forget_replay(session);
 		session->cells++;
 		if (session->undo_levels < session->profile->undo_depth)
 			session->undo_levels++;
@@ -314,6 +347,7 @@ static void count_cell(struct session *session, const struct outcome *outcome)
 	case STATE_LOST:
 	case STATE_COUNT:
 		session->executor->counters[COUNTER_LOST]++;
+		forget_replay(session);
 		session->cells = 0;
 		session->undo_levels = 0;
 		break;
@@ -373,13 +407,17 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	struct session *session = ticket->session;
 	struct call *call = ticket->call;
 	struct outcome outcome = *run_outcome;
-	bool looked = ticket->kind != TICKET_CELL && outcome.state == STATE_KEPT;
+	bool pure = is_pure(session, ticket, &outcome);
+	bool looked = pure || (ticket->kind != TICKET_CELL && outcome.state == STATE_KEPT);
 	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
 	bool gone = outcome.reason == REASON_INTERNAL || (outcome.note && !session->sandbox);
 
+	if (ticket->kind != TICKET_COMMAND)
+		session->replay_due = outcome.state == STATE_RESTORED && session->replay;
 	if (ticket->kind == TICKET_CELL) {
 		session->executor->counters[COUNTER_CELLS]++;
-		count_cell(session, &outcome);
+		if (!pure)
+			count_cell(session, &outcome);
 		log_cell(session, ticket, &outcome);
 		tell_pending(session, &outcome);
 		remember(session, ticket, &outcome);
@@ -436,6 +474,8 @@ static void begin_run(struct ticket *ticket)
 			.cpu_percent = session->executor->options.cpu_percent,
 			.grace_ms = session->executor->options.interrupt_grace_ms,
 			.job = { .kind = job_kind(ticket),
+				 .replay = session->replay_due ? session->replay : NULL,
+				 .replay_length = session->replay_due ? session->replay_length : 0,
 				 .flags = session->profile->readonly ? MAILBOX_READONLY : 0,
 				 .execution = session->executions,
 				 .payload = code.value,
@@ -555,6 +595,7 @@ static void begin_reset(struct ticket *ticket)
 {
 	struct session *session = ticket->session;
 
+	forget_replay(session);
 	session->cells = 0;
 	session->undo_levels = 0;
 	session->pending = STATE_KEPT;
@@ -579,6 +620,7 @@ static void begin_undo(struct ticket *ticket)
 		pump(session);
 		return;
 	}
+	forget_replay(session);
 	session->cells--;
 	session->undo_levels--;
 	go_back_for(ticket, 1);
@@ -789,6 +831,7 @@ void session_end(struct session *session, const char *message)
 	session->current = NULL;
 	session->sandbox = NULL;
 	history_free(&session->history);
+	forget_replay(session);
 	/* whoever is in the middle of something with it finds it ended, not freed */
 	if (loop_set_timer(executor->loop, &session->life, loop_now_us(), on_free_timer))
 		log_error("session %s: no memory to free it", session->id);

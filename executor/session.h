@@ -62,6 +62,10 @@ struct session {
 	uint64_t undo_levels;
 	bool ended;           /* unlisted, about to be freed: nothing happens to it any more */
 	bool freezes;         /* settling means that a checkpoint is being made */
+	char *replay;         /* the last cell, if it changed nothing but `_` and has no
+			       * checkpoint of its own; NULL: another one was the last */
+	size_t replay_length;
+	bool replay_due;      /* the session went back to before it */
 	uint64_t started_ms;  /* when the current cell was */
 	enum state pending;   /* happened while nobody asked: told with the next answer */
 	const char *pending_note;

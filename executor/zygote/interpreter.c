@@ -103,13 +103,26 @@ static void deliver(struct mailbox *mailbox, const struct buffer *report, int ex
 	mailbox->exit_code = exit_code;
 }
 
+/* Nobody is told: it was answered when it ran the first time. */
+static void replay(const struct mailbox *job, const char *code)
+{
+	AUTO_BUFFER report = BUFFER_INIT(MAILBOX_REPORT_MAX);
+
+	(void)python_run(&(struct job){ .kind = JOB_CELL,
+					.code = code,
+					.code_length = job->replay_length,
+					.execution = job->execution },
+			 &report);
+}
+
 static void run_job(struct mailbox *mailbox)
 {
 	AUTO_BUFFER report = BUFFER_INIT(MAILBOX_REPORT_MAX);
 	AUTO_FREE char *code = NULL;
 	struct mailbox job = *mailbox;
 
-	if (job.payload_length > MAILBOX_PAYLOAD_MAX || !raise_walls(job.flags))
+	if (job.payload_length > MAILBOX_PAYLOAD_MAX || job.replay_length > job.payload_length ||
+	    !raise_walls(job.flags))
 		_exit(EXIT_SETUP);
 	/* the mailbox is shared, hence writable by the program's forks: copy */
 	code = malloc(job.payload_length + 1);
@@ -118,10 +131,12 @@ static void run_job(struct mailbox *mailbox)
 	memcpy(code, (uint8_t *)mailbox + MAILBOX_PAYLOAD_OFFSET, job.payload_length);
 	code[job.payload_length] = '\0';
 	lower_limits(&job);
+	if (job.replay_length)
+		replay(&job, code);
 
 	int exit_code = python_run(&(struct job){ .kind = (enum job_kind)job.kind,
-						  .code = code,
-						  .code_length = job.payload_length,
+						  .code = code + job.replay_length,
+						  .code_length = job.payload_length - job.replay_length,
 						  .restricted = job.flags & MAILBOX_RESTRICTED,
 						  .execution = job.execution },
 				   &report);
