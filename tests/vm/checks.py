@@ -1,4 +1,4 @@
-"""checks.py alone|systemd: what must hold on a host with cgroup v2 and an older kernel.
+"""checks.py alone|systemd|suite: what must hold on a host with cgroup v2 and an older kernel.
 
 Runs inside the test machine (see scripts/test.d/cgroup2), as root, with the programs in
 /vivarium. One line a check, then "N passed, N failed"; then the machine goes off.
@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import struct
@@ -364,8 +365,9 @@ def check_doctor():
 
 
 def in_cgroup_namespace(group):
-    """The start of a command line: in this group, and seeing it as the root of all."""
-    script = 'echo 0 >"$0/cgroup.procs" && exec unshare --cgroup --mount sh -c "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec \\"\\$@\\"" sh "$@"'
+    """The start of a command line: in this group, and seeing it as the root of all, which
+    may not be written, as container engines have it."""
+    script = 'echo 0 >"$0/cgroup.procs" && exec unshare --cgroup --mount sh -c "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && mount -o remount,bind,ro /sys/fs/cgroup && exec \\"\\$@\\"" sh "$@"'
     return ["sh", "-c", script, group]
 
 
@@ -495,6 +497,39 @@ def checks_systemd():
     expect("fcgi-app and nginx stop", [daemon.stop() for daemon in front], [0, 0])
 
 
+def checks_suite():
+    """The tests against a running service that every machine has to pass."""
+    global passed, failed
+    state = pathlib.Path("/var/lib/vivarium")
+    state.mkdir()
+    for name in ("bin", "log", "nginx", "user_files"):
+        (state / name).mkdir()
+    shutil.chown(state / "nginx", "www-data", "www-data")
+    shutil.chown(state / "user_files", "vivarium", "vivarium")
+    for name in ("executor", "fcgi-app", "zygote"):
+        shutil.copy(HERE / "bin" / name, state / "bin")
+    sockets = state / "executor.sock", state / "fcgi-app.sock"
+    (state / "executor.conf").write_text(f"socket = {sockets[0]}\npeer_user = vivarium\ncgroup_name = {GROUP}\n")
+    (state / "fcgi-app.conf").write_text(f"socket = {sockets[1]}\nsocket_group = www-data\nuser = vivarium\nexecutor = unix:{sockets[0]}\nuser_files = {state}/user_files\n")
+    environment = {**os.environ, "PORT": str(PORT), "VIVARIUM_URL": f"http://127.0.0.1:{PORT}", "VIVARIUM_STATE_DIR": str(state)}
+    conf = subprocess.run([HERE / "nginx/render", state, sockets[1]], env=environment, check=True, capture_output=True, text=True).stdout
+    (state / "nginx/nginx.conf").write_text(conf)
+    supervisor = Daemon("supervise", [HERE / "scripts/supervise", state])
+    wait_until(healthy, "the service is healthy")
+    for file in sorted([*HERE.glob("tests/integration/test_*.py"), *HERE.glob("tests/hostile/test_*.py")]):
+        if file.stem in ("test_lifecycle", "test_nginx_errors", "test_up"):
+            continue  # about scripts/up, and nginx by itself
+        began = time.monotonic()
+        with subprocess.Popen([sys.executable, HERE / "scripts/test.d/run_unittest.py", file], env=environment, stdout=subprocess.PIPE, text=True) as tests:
+            for line in tests.stdout:
+                passed += line.startswith("PASS: ")
+                failed += line.startswith("FAIL: ")
+                say(line.rstrip("\n"))
+        say(f"--- {file.stem}: {time.monotonic() - began:.1f} s")
+    expect("the service stops", supervisor.stop(), 0)
+    report(nothing_left(), "nothing is left of it", (groups_of_ours(), sandbox_processes()))
+
+
 # ---- the machine ----------------------------------------------------------------------------------
 
 
@@ -516,7 +551,7 @@ def main():
     try:
         raise_loopback()
         STATE.mkdir()
-        {"alone": checks_alone, "systemd": checks_systemd}[sys.argv[1]]()
+        {"alone": checks_alone, "systemd": checks_systemd, "suite": checks_suite}[sys.argv[1]]()
     except BaseException:
         report(False, "the checks come to their end", traceback.format_exc())
     power_off()
