@@ -178,7 +178,7 @@ class WithoutApplication(Problems):
         self.problem(self.nginx, 502, b"GET /api/health HTTP/1.0\r\n\r\n")
 
     def test_sane_request_id_is_kept(self):
-        for given, kept in ((b"abc-1.2_3", True), (b"a" * 64, True), (b"a" * 65, False), (b"a b", False), (b"<x>", False), (b"-x", False)):
+        for given, kept in ((b"abc-1.2_3", True), (b"a" * 128, True), (b"a" * 129, False), (b"a b", False), (b"<x>", False), (b"-x", False)):
             with self.subTest(given=given):
                 headers = self.nginx.ask(self.get(b"/nope", b"X-Request-Id: " + given + b"\r\n"))[1]
                 self.assertEqual(headers["x-request-id"] == given.decode(), kept)
