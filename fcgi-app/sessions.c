@@ -17,11 +17,19 @@
 
 enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, IDLE_MOST_S = 7 * 24 * 3600 };
 
+/* The operator may look at and end what the list shows of the strict dialect. */
+static bool may_name(const struct exchange *exchange, enum frame_type call, struct text id)
+{
+	return id_valid(id) ||
+	       (id_is_strict(id) && (call == FRAME_SESSION_SHOW || call == FRAME_SESSION_DELETE) &&
+		local_is_operator(exchange));
+}
+
 /* A request about the session in the path; false when the id is none. */
 static bool session_request(struct exchange *exchange, enum frame_type call,
 			    struct exec_request *ret_request)
 {
-	if (!id_valid(exchange->parameters[0])) {
+	if (!may_name(exchange, call, exchange->parameters[0])) {
 		answer_field_problem(exchange, 422, "id", ID_EXPECTED);
 		return false;
 	}

@@ -432,7 +432,7 @@ class Strict(unittest.TestCase):
         got = call("POST", "/execute", {"code": code} if id is None else {"code": code, "id": id})
         self.assertEqual(got.status, 200, got)
         if id is None and got.json["id"]:
-            self.addCleanup(call, "DELETE", "/api/v1/sessions/" + got.json["id"])
+            self.addCleanup(call, "DELETE", "/api/v1/sessions/strict." + got.json["id"])
         return got.json
 
     def test_state(self):

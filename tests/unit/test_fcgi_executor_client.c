@@ -5,11 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -124,6 +126,85 @@ static int call(struct executor_client *client, struct executor_answer *answer, 
 	struct executor_wait wait = { hangup_fd, most_ms };
 
 	return executor_client_call(client, &request, &wait, answer);
+}
+
+/* ---- files for a one-shot ------------------------------------------------- */
+
+/* Hands over the stage's folder, and goes on when told. */
+static void play_workspace(int fd, const struct frame_header *request, const uint8_t *payload)
+{
+	struct frame_header header = { .version = PROTOCOL_VERSION,
+				       .type = FRAME_WORKSPACE,
+				       .number = request->number };
+	uint8_t head[FRAME_HEADER_BYTES];
+	int folder = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	assert_int_equal(fields_number(payload, request->length, FIELD_WANT_FILES, 0), 1);
+	frame_encode_header(&header, head);
+	assert_int_equal(frame_send_with_fd(fd, head, sizeof head, folder), 0);
+	close(folder);
+	if (read_all(fd, head, sizeof head))
+		return; /* given up */
+	assert_int_equal(frame_decode_header(head, 0, &header), 0);
+	assert_int_equal(header.type, FRAME_CONTINUE);
+	assert_int_equal(header.number, request->number);
+	say_outcome(fd, request->number);
+}
+
+static void play_workspace_without_folder(int fd, const struct frame_header *request,
+					  const uint8_t *payload)
+{
+	(void)payload;
+	say(fd, FRAME_WORKSPACE, request->number, NULL, 0);
+}
+
+static int put_calls;
+
+static int put(void *context, int workspace_fd)
+{
+	struct stat folder;
+
+	put_calls++;
+	assert_int_equal(fstat(workspace_fd, &folder), 0);
+	assert_true(S_ISDIR(folder.st_mode));
+	return *(int *)context;
+}
+
+static int call_with_files(void (*play)(int, const struct frame_header *, const uint8_t *),
+			   int put_result, bool *ret_kept)
+{
+	struct exec_files files = { put, &put_result };
+	const struct exec_request request = { .call = FRAME_EXECUTE,
+					      .code = TEXT("1"),
+					      .files = &files };
+	struct executor_wait wait = { -1, 2000 };
+	struct executor_client *client;
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct stage stage;
+	int failed;
+
+	put_calls = 0;
+	stage_open(&stage, play);
+	assert_int_equal(executor_client_new(stage.path, &client), 0);
+	failed = executor_client_call(client, &request, &wait, &answer);
+	*ret_kept = answer.fd >= 0;
+	executor_client_free(client);
+	stage_close(&stage);
+	return failed;
+}
+
+static void test_files_for_a_run(void **state)
+{
+	bool kept;
+
+	(void)state;
+	assert_int_equal(call_with_files(play_workspace, 0, &kept), 0);
+	assert_int_equal(put_calls, 1);
+	assert_true(kept);
+	assert_int_equal(call_with_files(play_workspace, -ENOSPC, &kept), -ECONNABORTED);
+	assert_false(kept);
+	assert_int_equal(call_with_files(play_workspace_without_folder, 0, &kept), -EPROTO);
+	assert_int_equal(put_calls, 0);
 }
 
 /* ---- the plays ---------------------------------------------------------- */
@@ -340,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_no_answer_in_time),
 		cmocka_unit_test(test_a_client_that_goes_away_cancels),
 		cmocka_unit_test(test_a_request_that_is_too_large),
+		cmocka_unit_test(test_files_for_a_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

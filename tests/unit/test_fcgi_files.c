@@ -8,14 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
+#include "files_tree.h"
 
 /* A root, and beside it what must never be reached. */
 static char directory[] = "/tmp/fcgi-files-XXXXXX";
@@ -256,6 +260,258 @@ static void test_leftovers(void **state)
 	unlinkat(root_fd, ".vivarium-new", 0);
 }
 
+static bool nothing_there(const void *context, const struct stat *found)
+{
+	(void)context;
+	return !found;
+}
+
+static void test_conditions(void **state)
+{
+	const struct files_condition only_new = { nothing_there, NULL };
+	struct files_path path = path_of("cond");
+	struct stat written, found;
+	bool replaced = true;
+
+	(void)state;
+	assert_int_equal(files_write(root_fd, &path, "1", 1,
+				     (struct files_write){ .only_if = &only_new,
+							   .ret_written = &written,
+							   .ret_replaced = &replaced }),
+			 0);
+	assert_false(replaced);
+	assert_int_equal(fstatat(root_fd, "cond", &found, 0), 0);
+	assert_int_equal(found.st_ino, written.st_ino);
+	assert_int_equal(found.st_mtim.tv_nsec, written.st_mtim.tv_nsec);
+	assert_int_equal(
+		files_write(root_fd, &path, "2", 1, (struct files_write){ .only_if = &only_new }),
+		-ESTALE);
+	content_is("cond", "1");
+	assert_int_equal(
+		files_remove(root_fd, &path, (struct files_remove){ .only_if = &only_new }),
+		-ESTALE);
+	assert_int_equal(
+		files_write(root_fd, &path, "3", 1,
+			    (struct files_write){ .executable = true, .ret_replaced = &replaced }),
+		0);
+	assert_true(replaced);
+	assert_int_equal(fstatat(root_fd, "cond", &found, 0), 0);
+	assert_int_equal(found.st_mode & 0777, 0755);
+}
+
+static int rename_to(const char *from, const char *to, bool replace)
+{
+	struct files_path old = path_of(from), new = path_of(to);
+
+	return files_rename(root_fd, &old, &new,
+			    (struct files_rename){ .make_directories = true, .replace = replace });
+}
+
+static void test_rename(void **state)
+{
+	(void)state;
+	assert_int_equal(put("ren/a", "a"), 0);
+	assert_int_equal(put("ren/b", "b"), 0);
+	assert_int_equal(rename_to("ren/a", "ren/b", false), -EEXIST);
+	content_is("ren/b", "b");
+	assert_int_equal(rename_to("ren/a", "ren/b", true), 0);
+	content_is("ren/b", "a");
+	assert_int_equal(rename_to("ren/b", "ren/new/er/c", false), 0);
+	content_is("ren/new/er/c", "a");
+	assert_int_equal(rename_to("ren", "ren/new/ren", false), -EINVAL);
+	assert_int_equal(rename_to("ren/none", "made/none", false), -ENOENT);
+	assert_int_equal(faccessat(root_fd, "made", F_OK, 0), -1);
+	assert_int_equal(rename_to("ren/new/er/c", "ren/new/er/c/d", false), -ENOTDIR);
+	assert_int_equal(rename_to("ren", "ren2", false), 0);
+	content_is("ren2/new/er/c", "a");
+	/* a link is renamed itself */
+	assert_int_equal(symlinkat("../secret", root_fd, "rl"), 0);
+	assert_int_equal(rename_to("rl", "rl2", true), 0);
+	read_fails("rl2", -ELOOP);
+	assert_int_equal(rename_to("cond", "rl2", true), 0);
+	content_is("rl2", "3");
+}
+
+/* Deeper than any path, as a program makes it step by step. */
+static void make_deep(const char *name)
+{
+	int at = openat(root_fd, ".", O_RDONLY | O_DIRECTORY);
+
+	for (int i = 0; i < 3000; i++) {
+		assert_int_equal(mkdirat(at, i ? "d" : name, 0700), 0);
+		int next = openat(at, i ? "d" : name, O_RDONLY | O_DIRECTORY);
+		assert_true(next >= 0);
+		close(at);
+		at = next;
+		close(openat(at, "f", O_CREAT | O_WRONLY, 0400));
+	}
+	close(at);
+}
+
+static void test_trees(void **state)
+{
+	const struct files_tree_limits limits = { .recursive = true,
+						  .most_nodes = 100000,
+						  .most_path_bytes = 64 << 20 };
+	struct files_path path = path_of("tree");
+	struct files_tree tree;
+
+	(void)state;
+	assert_int_equal(put("tree/b/c", "22"), 0);
+	assert_int_equal(put("tree/a", "1"), 0);
+	assert_int_equal(symlinkat("/", root_fd, "tree/top"), 0);
+	assert_int_equal(files_tree_read(root_fd, &path, &limits, &tree), 0);
+	assert_int_equal(tree.count, 4);
+	assert_string_equal(tree.nodes[0].path, "tree/a");
+	assert_string_equal(tree.nodes[1].path, "tree/b");
+	assert_string_equal(tree.nodes[2].path, "tree/b/c");
+	assert_int_equal(tree.nodes[2].size, 2);
+	assert_true(S_ISLNK(tree.nodes[3].mode));
+	files_tree_free(&tree);
+	assert_int_equal(files_tree_read(root_fd, &path,
+					 &(struct files_tree_limits){ true, 2, 1000 }, &tree),
+			 0);
+	assert_true(tree.cut);
+	assert_int_equal(tree.count, 2);
+	files_tree_free(&tree);
+
+	assert_int_equal(files_remove_directory(root_fd, &path), -ENOTEMPTY);
+	assert_int_equal(files_remove(root_fd, &path, (struct files_remove){ 0 }), -EISDIR);
+	assert_int_equal(files_remove_tree(root_fd, &path), 0);
+	assert_int_equal(files_remove_tree(root_fd, &path), -ENOENT);
+	assert_int_equal(faccessat(root_fd, "../secret", F_OK, 0), 0);
+
+	make_deep("tree");
+	assert_int_equal(files_tree_read(root_fd, &path, &limits, &tree), 0);
+	assert_true(tree.cut);
+	files_tree_free(&tree);
+	assert_int_equal(files_remove_tree(root_fd, &path), 0);
+	assert_int_equal(faccessat(root_fd, "tree", F_OK, 0), -1);
+}
+
+static int new_root(const char *name)
+{
+	assert_int_equal(mkdirat(root_fd, name, 0755), 0);
+	return openat(root_fd, name, O_RDONLY | O_DIRECTORY);
+}
+
+static void link_is(int fd, const char *name, const char *expected)
+{
+	char target[64];
+	ssize_t length = readlinkat(fd, name, target, sizeof target - 1);
+
+	assert_int_equal(length, strlen(expected));
+	assert_memory_equal(target, expected, strlen(expected));
+}
+
+static void test_copy(void **state)
+{
+	const struct files_tree_limits limits = { .recursive = true,
+						  .most_nodes = 1000,
+						  .most_path_bytes = 1 << 20 };
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	int from = new_root("from"), to = new_root("to"), fd;
+	struct stat one, two;
+
+	(void)state;
+	assert_int_equal(put("from/dir/file", "content"), 0);
+	assert_int_equal(fchmodat(from, "dir/file", 0500, 0), 0);
+	assert_int_equal(linkat(from, "dir/file", from, "twin", 0), 0);
+	assert_int_equal(symlinkat("dir/file", from, "in"), 0);
+	assert_int_equal(symlinkat("../dir", from, "dir/self"), 0);
+	assert_int_equal(symlinkat("/workspace/dir", from, "whole"), 0);
+	assert_int_equal(symlinkat("../secret", from, "out"), 0);
+	assert_int_equal(symlinkat("../../to", from, "dir/out"), 0);
+	assert_int_equal(symlinkat("/etc/passwd", from, "far"), 0);
+	assert_int_equal(mkfifoat(from, "pipe", 0600), 0);
+	fd = openat(from, "holes", O_CREAT | O_WRONLY, 0644);
+	assert_int_equal(pwrite(fd, "x", 1, 1 << 30), 1);
+	close(fd);
+	assert_int_equal(utimensat(from, "dir/file", old, 0), 0);
+	assert_int_equal(utimensat(from, "dir", old, 0), 0);
+	assert_int_equal(fchmodat(from, "dir", 0555, 0), 0);
+
+	assert_int_equal(files_tree_copy(from, to, &limits), 0);
+	content_is("to/dir/file", "content");
+	assert_int_equal(fstatat(to, "dir/file", &one, 0), 0);
+	assert_int_equal(one.st_mode & 0777, 0500);
+	assert_int_equal(one.st_mtim.tv_sec, 1000);
+	assert_int_equal(fstatat(to, "twin", &two, 0), 0);
+	assert_int_equal(one.st_ino, two.st_ino);
+	assert_int_equal(fstatat(to, "dir", &one, 0), 0);
+	assert_int_equal(one.st_mode & 0777, 0555);
+	assert_int_equal(one.st_mtim.tv_sec, 1000);
+	link_is(to, "in", "dir/file");
+	link_is(to, "dir/self", "../dir");
+	link_is(to, "whole", "/workspace/dir");
+	assert_int_equal(fstatat(to, "out", &one, AT_SYMLINK_NOFOLLOW), -1);
+	assert_int_equal(fstatat(to, "dir/out", &one, AT_SYMLINK_NOFOLLOW), -1);
+	assert_int_equal(fstatat(to, "far", &one, AT_SYMLINK_NOFOLLOW), -1);
+	assert_int_equal(fstatat(to, "pipe", &one, AT_SYMLINK_NOFOLLOW), -1);
+	assert_int_equal(fstatat(to, "holes", &one, 0), 0);
+	assert_int_equal(one.st_size, (1 << 30) + 1);
+	assert_true(one.st_blocks < 1000);
+	assert_int_equal(files_tree_copy(from, to, &(struct files_tree_limits){ true, 3, 1000 }),
+			 -E2BIG);
+	close(from);
+	close(to);
+}
+
+/* A lease would make an open that waits wait for 45 seconds. */
+static void test_lease(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(put("leased", "x"), 0);
+	fd = openat(root_fd, "leased", O_RDWR);
+	if (fcntl(fd, F_SETLEASE, F_WRLCK)) {
+		close(fd);
+		skip();
+	}
+	signal(SIGIO, SIG_IGN);
+	read_fails("leased", -EBUSY);
+	close(fd);
+	content_is("leased", "x");
+}
+
+/* A full disk: what was there stays, and nothing half-written is left. */
+static void test_full_disk(void **state)
+{
+	static char large[64 << 10];
+	struct files_path path = path_of("kept");
+	struct files_entry *entries;
+	char place[64];
+	size_t count;
+	int disk;
+
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		skip();
+	snprintf(place, sizeof place, "%s/root/disk", directory);
+	assert_int_equal(mkdir(place, 0755), 0);
+	if (mount("none", place, "tmpfs", 0, "size=32k"))
+		skip();
+	disk = open(place, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(
+		files_write(disk, &path, "old", 3, (struct files_write){ .durable = true }), 0);
+	assert_int_equal(files_write(disk, &path, large, sizeof large,
+				     (struct files_write){ .durable = true }),
+			 -ENOSPC);
+	AUTO_BUFFER bytes = BUFFER_INIT(0);
+	assert_int_equal(files_read(disk, &path, 1000, &bytes), 0);
+	assert_int_equal(bytes.length, 3);
+	assert_int_equal(files_list(disk, 10, &entries, &count), 0);
+	assert_int_equal(count, 1);
+	files_entries_free(entries, count);
+	assert_int_equal(faccessat(disk, "kept", F_OK, 0), 0);
+	assert_int_equal(
+		files_write(disk, &path, "new", 3, (struct files_write){ .durable = true }), 0);
+	close(disk);
+	assert_int_equal(umount2(place, MNT_DETACH), 0);
+}
+
 /* ---- races -------------------------------------------------------------- */
 
 static atomic_bool racing;
@@ -388,6 +644,12 @@ int main(void)
 		cmocka_unit_test(test_large_and_sparse_files),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_leftovers),
+		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_trees),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_swapped_directories),
 		cmocka_unit_test(test_writers_do_not_mix),
 	};

@@ -31,6 +31,9 @@ static void test_invalid(void **state)
 	(void)state;
 	assert_false(id_valid((struct text){ 0 }));
 	assert_false(id_valid(TEXT("a\0b")));
+	assert_false(id_valid(TEXT("strict.a")));
+	assert_true(id_valid(TEXT("strict")));
+	assert_true(id_valid(TEXT("Strict.a")));
 	for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++)
 		assert_false(id_valid(text_of(invalid[i])));
 }

@@ -39,12 +39,15 @@ static void test_accepted(void **state)
 	accept("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"");
 	accept("\"h\xc3\xa9 \xf0\x9f\x92\xa9\"");
 	accept("123456789012345678901234567890");
+	accept("{\"a\\\\u0000\":\"\\u0000\"}");
 }
 
 static void test_values_refused(void **state)
 {
 	(void)state;
 	refuse("");
+	refuse("{\"a\\u0000b\":1}");
+	refuse("[{\"\\\\\\u0000\":1}]");
 	refuse("   ");
 	refuse("nul");
 	refuse("NaN");

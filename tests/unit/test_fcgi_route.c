@@ -41,6 +41,30 @@ static void test_found(void **state)
 	leads_to(METHOD_POST, "/execute/abc", repl_execute);
 	leads_to(METHOD_POST, "/api/v1/sessions/x/undo", sessions_undo);
 	leads_to(METHOD_DELETE, "/api/v1/sessions/x", sessions_delete);
+	leads_to(METHOD_POST, "/api/v1/sessions/x/files/rename", session_files_rename);
+	leads_to(METHOD_GET, "/api/v1/sessions/x/files/rename", session_files_get);
+	leads_to(METHOD_PUT, "/api/v1/sessions/x/files/a/b/c", session_files_put);
+	leads_to(METHOD_GET, "/api/v1/sessions/x/files.tar", session_archive_get);
+}
+
+static void test_rest(void **state)
+{
+	struct exchange exchange;
+	unsigned allowed;
+
+	(void)state;
+	assert_ptr_equal(find(METHOD_DELETE, "/api/v1/sessions/x%2Fy/files/a%20b/%2e%2fc/d/",
+			      &exchange, &allowed),
+			 session_files_delete);
+	assert_true(text_equals(exchange.parameters[0], "x/y"));
+	assert_true(text_equals(exchange.parameters[1], "a b/./c/d/"));
+	assert_int_equal(exchange.parameters[1].data[exchange.parameters[1].length], '\0');
+	target_free(&exchange.target);
+	assert_null(find(METHOD_POST, "/api/v1/sessions/x/files/a/b", &exchange, &allowed));
+	assert_int_equal(allowed, 1u << METHOD_GET | 1u << METHOD_HEAD | 1u << METHOD_PUT |
+					  1u << METHOD_DELETE);
+	target_free(&exchange.target);
+	leads_to(METHOD_GET, "/api/v1/sessions/x/files/", NULL);
 }
 
 static void test_not_found(void **state)
@@ -101,11 +125,9 @@ static void test_the_table_is_sound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found),
-		cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_other_methods_are_told),
-		cmocka_unit_test(test_parameters),
-		cmocka_unit_test(test_the_table_is_sound),
+		cmocka_unit_test(test_found),      cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_not_found),  cmocka_unit_test(test_other_methods_are_told),
+		cmocka_unit_test(test_parameters), cmocka_unit_test(test_the_table_is_sound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
