@@ -475,6 +475,17 @@ class Strict(unittest.TestCase):
         self.assertEqual(call("POST", "/execute", {"code": ""}).status, 422)
         self.assertEqual(call("POST", "/execute", {"code": "1", "id": "a b"}).status, 422)
 
+    def test_other_dialects_have_no_way_in(self):
+        """Its sessions may do less: not by another name for the same session."""
+        made = self.execute("x = 1")["id"]
+        for name in (made, "strict." + made):
+            self.assertIn(call("POST", f"/api/v1/sessions/{name}/execute", {"code": "x"}).status, (404, 422))
+            self.assertNotEqual(call("POST", "/execute/" + name, {"code": "x"}).json.get("output"), "1\n")
+        call("POST", "/reset/" + made)
+        with Session() as native:
+            self.assertEqual(self.execute("1", native.id)["error"], "session not found")
+        self.assertEqual(self.execute("print(x)", made)["stdout"], "1\n")
+
     def test_forty_sessions(self):
         made = []
         for _ in range(60):
@@ -486,5 +497,5 @@ class Strict(unittest.TestCase):
         self.assertLessEqual(len(made), 40)
         self.assertGreater(len(made), 20)  # others may use some
         self.assertEqual(self.execute("print(5)", made[0])["stdout"], "5\n")
-        call("DELETE", "/api/v1/sessions/" + made[1])
+        call("DELETE", "/api/v1/sessions/strict." + made[1])
         self.assertIsNone(self.execute("1")["error"])
