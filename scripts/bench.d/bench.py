@@ -14,8 +14,14 @@ import sys
 import time
 import urllib.parse
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sessions  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = ["/usr/bin/python3", "-I", "-c", "print(1)"]
+WARM_PATH = f"/api/v1/sessions/bench-warm-#{sessions.WARM_SESSIONS}/execute"
+WARM = ["POST", WARM_PATH, '{"code": "1+1"}', '"result":%s*"2"']
+CHANGING = ["POST", WARM_PATH, '{"code": "x = 1"}', '"success"']
 ONE_SHOT = ["POST", "/api/v1/execute", '{"code": "print(1)"}', r'"stdout":%s*"1\n"']
 
 
@@ -52,6 +58,13 @@ def rows(options):
     for c in (1, 8, 64):
         yield f"floor_{c}", f"GET /api/, {c} at once", lambda s, c=c: requests(options.url, s, c, ["GET", "/api/"])
     for c in (1, 8, 64):
+        yield f"warm_{c}", f"warm 1+1 in {sessions.WARM_SESSIONS} sessions, {c} at once", lambda s, c=c: requests(options.url, s, c, WARM)
+    yield "warm_changing_8", "warm x = 1 (with checkpoints), 8 at once", lambda s: requests(options.url, s, 8, CHANGING)
+    yield "session_new", "new session to first result", lambda s: sessions.repeated(options.url, s, sessions.new_session)
+    yield "after_look", "1+1 right after 1+1", lambda s: sessions.with_one_session(options.url, s, sessions.after_look)
+    yield "after_change", "1+1 right after x = 1 (waits for the copy)", lambda s: sessions.with_one_session(options.url, s, sessions.after_change)
+    yield "restore", "os._exit to restored, with the answer", lambda s: sessions.with_one_session(options.url, s, sessions.restore)
+    for c in (1, 8, 64):
         yield f"one_shot_{c}", f"one-shot print(1), {c} at once", lambda s, c=c: requests(options.url, s, c, ONE_SHOT)
 
 
@@ -78,6 +91,7 @@ def main():
 
     table = list(rows(options))
     results = {key: [] for key, _, _ in table}
+    sessions.make_warm(options.url)
     for number in range(options.rounds):
         for key, title, measure in table:
             print(f"round {number + 1} of {options.rounds}: {title}", end=" ", flush=True)
@@ -85,6 +99,9 @@ def main():
             got = measure(options.seconds)
             print(f"{milliseconds(got['p50_us'])}, {got['per_second']:.0f}/s", flush=True)
             results[key].append(got)
+    sessions.delete_warm(options.url)
+    print(f"memory of {sessions.IDLE_SESSIONS} idle sessions", flush=True)
+    idle = sessions.idle_memory(options.url)
     merged = {key: merge(list_) for key, list_ in results.items()}
 
     print(f"\n{'':46}{'p50':>12}{'p99':>12}{'a second':>12}")
@@ -97,14 +114,19 @@ def main():
         "latency_to_cold": merged["one_shot_1"]["p50_us"] / merged["cold_1"]["p50_us"],
         "throughput_to_cold": merged["one_shot_8"]["per_second"] / merged["cold_cores"]["per_second"],
         "latency_to_floor": merged["one_shot_1"]["p50_us"] / merged["floor_1"]["p50_us"],
+        "warm_to_floor": merged["warm_1"]["p50_us"] / merged["floor_1"]["p50_us"],
     }
     print(f"\none-shot at c=1 / cold process, p50:             {ratios['latency_to_cold']:.3f}   (at most 0.25; aim 0.1)")
     print(f"one-shots a second at c=8 / processes, per core: {ratios['throughput_to_cold']:.2f}    (at least 2.0; aim 3)")
     print(f"one-shot at c=1 / GET /api/ at c=1, p50:         {ratios['latency_to_floor']:.1f}")
+    print(f"warm 1+1 at c=1 / GET /api/ at c=1, p50:         {ratios['warm_to_floor']:.1f}   (at most 4)")
+    print(f"checkpoint, seen by the next cell:               {milliseconds(merged['after_change']['p50_us'] - merged['after_look']['p50_us'])}")
+    print(f"an idle session at {sessions.IDLE_SESSIONS}:                         {idle['pss_bytes'] / 1e6:.2f} MB of PSS   (at most 3)")
+    print(f"making and using the 10th / the {sessions.IDLE_SESSIONS}th:             {milliseconds(idle['tenth_us'])} / {milliseconds(idle['last_us'])}")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"machine": {"cores": os.cpu_count(), "kernel": platform.release()}, "seconds": options.seconds, "rounds": options.rounds,
-                       "rows": merged, "ratios": ratios}, file, indent=1)
+                       "rows": merged, "ratios": ratios, "idle_session": idle}, file, indent=1)
             file.write("\n")
     return 1 if any(row["wrong"] or row["failed"] for row in merged.values()) else 0
 

@@ -2,7 +2,7 @@
 --
 --   wrk -s request.lua URL -- METHOD PATH [BODY [PATTERN]]
 --
--- With a PATTERN (a Lua pattern), every answer's body must match it; answers with 503 are
+-- #N in the path stands for 1 to N, one after the other. With a PATTERN (a Lua pattern), every answer's body must match it; answers with 503 are
 -- counted apart, because under overload they are a proper answer.
 
 local threads = {}
@@ -17,7 +17,21 @@ function init(args)
 	local method, path, body, pattern = args[1], args[2], args[3], args[4]
 	local message = wrk.format(method, path, body and { ["Content-Type"] = "application/json" }, body)
 
-	request = function() return message end
+	if path:find("#", 1, true) then -- #N: 1 to N, one after the other
+		local most = tonumber(path:match("#(%d+)"))
+		local messages = {}
+		for number = 1, most do
+			messages[number] = wrk.format(method, (path:gsub("#%d+", tostring(number))),
+				{ ["Content-Type"] = "application/json" }, body)
+		end
+		local at = 0
+		request = function()
+			at = at % most + 1
+			return messages[at]
+		end
+	else
+		request = function() return message end
+	end
 	if pattern then
 		response = function(status, headers, answer)
 			if status == 503 then
