@@ -13,6 +13,8 @@
 #include "cgroup_version.h"
 #include "owned.h"
 
+enum { CPU_TIME, MEMORY_PEAK, METERS, METER_BYTES = 64 };
+
 struct cgroup_tree {
 	const struct cgroup_version *version; /* NULL: none */
 	struct cgroup_dirs base;              /* somebody else's: only made beneath */
@@ -23,6 +25,7 @@ struct cgroup_tree {
 struct cgroup {
 	struct cgroup_tree *tree;
 	struct cgroup_dirs dirs;
+	int meters[METERS];
 	char name[48];
 };
 
@@ -142,6 +145,21 @@ void cgroup_tree_close(struct cgroup_tree *tree)
 	free(tree);
 }
 
+static void open_meters(struct cgroup *cgroup)
+{
+	const struct cgroup_version *version = cgroup->tree->version;
+
+	for (size_t i = 0; version && i < METERS; i++)
+		cgroup->meters[i] = openat(cgroup->dirs.fd[version->meters[i].dir],
+					   version->meters[i].file, O_RDONLY | O_CLOEXEC);
+}
+
+static void close_meters(struct cgroup *cgroup)
+{
+	for (size_t i = 0; i < METERS; i++)
+		owned_close(&cgroup->meters[i]);
+}
+
 int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgroup_limits *limits,
 		  struct cgroup **ret_cgroup)
 {
@@ -152,6 +170,7 @@ int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgrou
 		return -ENOMEM;
 	cgroup->tree = tree;
 	cgroup->dirs = CGROUP_NO_DIRS;
+	cgroup->meters[CPU_TIME] = cgroup->meters[MEMORY_PEAK] = -1;
 	snprintf(cgroup->name, sizeof cgroup->name, "%s", name);
 	if (tree->version) {
 		error = make_dirs(tree->version, &tree->own, name, &cgroup->dirs);
@@ -164,6 +183,7 @@ int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgrou
 		free(cgroup);
 		return error;
 	}
+	open_meters(cgroup);
 	*ret_cgroup = cgroup;
 	return 0;
 }
@@ -194,6 +214,33 @@ int cgroup_attach(struct cgroup *cgroup, pid_t pid)
 		if (error)
 			return error;
 	}
+	return 0;
+}
+
+static int read_meter(int fd, char text[METER_BYTES])
+{
+	ssize_t got = pread(fd, text, METER_BYTES - 1, 0);
+
+	text[got > 0 ? got : 0] = '\0';
+	return got < 0 ? -errno : 0;
+}
+
+int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64_t *ret_peak_bytes)
+{
+	const struct cgroup_version *version = cgroup->tree->version;
+	char cpu[METER_BYTES] = "0", peak[METER_BYTES] = "0";
+
+	if (version) {
+		int error = read_meter(cgroup->meters[CPU_TIME], cpu);
+
+		if (error)
+			return error;
+		if (cgroup->meters[MEMORY_PEAK] >= 0 &&
+		    read_meter(cgroup->meters[MEMORY_PEAK], peak))
+			return -EIO;
+	}
+	*ret_cpu_us = version ? version->parse_cpu_us(cpu) : 0;
+	*ret_peak_bytes = strtoull(peak, NULL, 10);
 	return 0;
 }
 
@@ -237,6 +284,7 @@ int cgroup_destroy(struct cgroup *cgroup)
 		if (error)
 			return error;
 	}
+	close_meters(cgroup);
 	close_dirs(&cgroup->dirs);
 	free(cgroup);
 	return 0;

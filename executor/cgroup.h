@@ -61,6 +61,9 @@ int cgroup_forbid_forks(struct cgroup *cgroup);
 /* Move a process (by its id in the daemon's pid namespace) in. 0 or -errno. */
 int cgroup_attach(struct cgroup *cgroup, pid_t pid);
 
+/* CPU time and memory peak alone, which cost one system call each. 0 or -errno. */
+int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64_t *ret_peak_bytes);
+
 int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usage);
 
 /* Ids of at most `capacity` processes in it; the count, or -errno. */

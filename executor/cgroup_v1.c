@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,6 +104,11 @@ static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_u
 	return 0;
 }
 
+static uint64_t parse_cpu_us(const char *text)
+{
+	return strtoull(text, NULL, 10) / 1000; /* nanoseconds */
+}
+
 const struct cgroup_version cgroup_v1 = {
 	.name = "v1",
 	.dirs = CGROUP_DIRS_MAX,
@@ -110,5 +116,7 @@ const struct cgroup_version cgroup_v1 = {
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.meters = { { CPUACCT, "cpuacct.usage" }, { MEMORY, "memory.max_usage_in_bytes" } },
+	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,
 };

@@ -235,6 +235,14 @@ static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_u
 	return error;
 }
 
+/* The first line of cpu.stat is "usage_usec 123". */
+static uint64_t parse_cpu_us(const char *text)
+{
+	const char *space = strchr(text, ' ');
+
+	return space ? strtoull(space, NULL, 10) : 0;
+}
+
 const struct cgroup_version cgroup_v2 = {
 	.name = "v2",
 	.dirs = 1,
@@ -242,5 +250,7 @@ const struct cgroup_version cgroup_v2 = {
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.meters = { { 0, "cpu.stat" }, { 0, "memory.peak" } },
+	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,
 };

@@ -25,6 +25,13 @@ struct cgroup_version {
 	/* Let children of the daemon's group have limits. */
 	int (*delegate)(const struct cgroup_dirs *dirs);
 	int (*limit)(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits);
+	/* The files of CPU time and memory peak, and what their texts say. The
+	 * second may be missing. */
+	struct {
+		size_t dir;
+		const char *file;
+	} meters[2];
+	uint64_t (*parse_cpu_us)(const char *text);
 	int (*read_usage)(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage);
 };
 

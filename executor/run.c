@@ -35,15 +35,15 @@ static void conclude(struct run *run)
 /* The clock stops and the kernel's figures are read while the group exists. */
 static void stop_clock(struct run *run)
 {
-	struct cgroup_usage usage;
+	uint64_t cpu_us = 0, peak = 0;
 
 	run->over = true;
 	run->ended_us = loop_now_us();
 	run->outcome.wall_us = run->ended_us - run->started_us;
-	if (sandbox_read_usage(run->config.sandbox, &usage))
+	if (sandbox_read_meters(run->config.sandbox, &cpu_us, &peak))
 		return;
-	run->outcome.cpu_us = usage.cpu_us - run->before.cpu_us;
-	run->outcome.memory_peak_bytes = usage.memory_peak_bytes;
+	run->outcome.cpu_us = cpu_us - run->before.cpu_us;
+	run->outcome.memory_peak_bytes = peak;
 }
 
 static uint64_t limit_met(const struct run *run, enum reason reason)
@@ -222,11 +222,11 @@ static void on_cpu(struct loop_timer *timer)
 {
 	struct run *run = LOOP_OWNER(timer, struct run, cpu);
 	uint64_t limit_us = run->config.limits.cpu_ms * 1000;
-	struct cgroup_usage usage = { 0 };
+	uint64_t cpu_us = 0, peak = 0;
 
-	if (sandbox_read_usage(run->config.sandbox, &usage))
+	if (sandbox_read_meters(run->config.sandbox, &cpu_us, &peak))
 		return;
-	uint64_t used = usage.cpu_us - run->before.cpu_us;
+	uint64_t used = cpu_us - run->before.cpu_us;
 	if (used >= limit_us) {
 		meet(run, REASON_CPU_TIME);
 		return;
@@ -356,8 +356,10 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 								    .failed = on_failed,
 								    .context = run });
 	error = sandbox_limit(config->sandbox, limits);
+	run->before = sandbox_seen_usage(config->sandbox);
 	if (!error)
-		error = sandbox_read_usage(config->sandbox, &run->before);
+		error = sandbox_read_meters(config->sandbox, &run->before.cpu_us,
+					    &run->before.memory_peak_bytes);
 	if (!error) {
 		run->started_us = loop_now_us();
 		error = loop_set_timer(config->loop, &run->wall,

@@ -201,9 +201,24 @@ int sandbox_workspace_full(const struct sandbox *sandbox)
 	return workspace_full(&sandbox->workspace);
 }
 
-int sandbox_read_usage(const struct sandbox *sandbox, struct cgroup_usage *ret_usage)
+int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
+			uint64_t *ret_peak_bytes)
 {
-	return cgroup_read_usage(sandbox->cgroup, ret_usage);
+	return cgroup_read_meters(sandbox->cgroup, ret_cpu_us, ret_peak_bytes);
+}
+
+struct cgroup_usage sandbox_seen_usage(const struct sandbox *sandbox)
+{
+	return sandbox->seen;
+}
+
+int sandbox_read_usage(struct sandbox *sandbox, struct cgroup_usage *ret_usage)
+{
+	int error = cgroup_read_usage(sandbox->cgroup, &sandbox->seen);
+
+	if (!error)
+		*ret_usage = sandbox->seen;
+	return error;
 }
 
 /* -- jobs --------------------------------------------------------------------- */

@@ -121,7 +121,14 @@ int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *r
 /* Send the interpreter a signal. 0 or -errno. */
 int sandbox_signal(struct sandbox *sandbox, int signal);
 
-int sandbox_read_usage(const struct sandbox *sandbox, struct cgroup_usage *ret_usage);
+/* The figures that change all the time: cheap. 0 or -errno. */
+int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
+			uint64_t *ret_peak_bytes);
+
+/* How many kills and refusals sandbox_read_usage() has seen last. */
+struct cgroup_usage sandbox_seen_usage(const struct sandbox *sandbox);
+
+int sandbox_read_usage(struct sandbox *sandbox, struct cgroup_usage *ret_usage);
 
 /* Let the idle interpreter make a checkpoint; idle() follows. At most `keep`
  * are kept, the oldest goes. 0 or -errno. */

@@ -56,6 +56,7 @@ struct sandbox {
 	struct limits limits;
 
 	struct cgroup *cgroup;
+	struct cgroup_usage seen;
 	struct workspace workspace;
 	struct mailbox *mailbox;
 	int mailbox_fd; /* until the warden has it */

@@ -122,6 +122,20 @@ static void touch(struct session *session)
 		log_error("session %s: no memory for its idle timer", session->id);
 }
 
+/* The interpreter is idle. A ticket may have waited while the session went back
+ * by itself. */
+static void go_on(struct session *session)
+{
+	session->phase = SESSION_READY;
+	if (session->current) {
+		session->phase = SESSION_RUNS;
+		if (session->current->granted)
+			begin_run(session->current);
+		return;
+	}
+	pump(session);
+}
+
 /* -- getting a sandbox ------------------------------------------------------------ */
 
 static void on_sandbox(struct waiter *waiter, struct sandbox *sandbox)
@@ -144,7 +158,7 @@ static void on_sandbox(struct waiter *waiter, struct sandbox *sandbox)
 		session->wants_workspace = NULL;
 		session_give_workspace(session, call);
 	}
-	pump(session);
+	go_on(session);
 }
 
 static void on_no_sandbox(struct waiter *waiter)
@@ -196,14 +210,7 @@ static void on_idle(void *context, struct sandbox *sandbox)
 	if (session->freezes && !sandbox_checkpointed(session->sandbox))
 		forget_checkpoints(session);
 	session->freezes = false;
-	session->phase = SESSION_READY;
-	if (session->current) { /* it waited while the session went back by itself */
-		session->phase = SESSION_RUNS;
-		if (session->current->granted)
-			begin_run(session->current);
-		return;
-	}
-	pump(session);
+	go_on(session);
 }
 
 static void go_back_alone(struct session *session)
@@ -489,8 +496,13 @@ static void begin_run(struct ticket *ticket)
 		&ticket->run);
 	if (!error)
 		return;
-	struct call *call = ticket->call;
 	session->executions -= cell;
+	if (error == -ENOENT) { /* it has died, and this comes before the warden's word of it */
+		own_sandbox(session);
+		go_back_alone(session); /* and then the ticket is served */
+		return;
+	}
+	struct call *call = ticket->call;
 	session->current = NULL;
 	ticket->call = NULL;
 	call->cancel = NULL;
@@ -506,7 +518,7 @@ static void on_place(struct waiter *waiter, struct sandbox *sandbox)
 
 	(void)sandbox;
 	ticket->granted = true;
-	if (ticket->session->phase != SESSION_SETTLES)
+	if (ticket->session->phase == SESSION_RUNS) /* or else the sandbox is not ready yet */
 		begin_run(ticket);
 }
 
