@@ -523,7 +523,7 @@ static void *swap(void *argument)
 	while (atomic_load(&racing)) {
 		mkdirat(root_fd, "real", 0777);
 		renameat(root_fd, "real", root_fd, "race");
-		symlinkat("..", root_fd, "fake");
+		(void)!symlinkat("..", root_fd, "fake");
 		renameat(root_fd, "race", root_fd, "aside");
 		renameat(root_fd, "fake", root_fd, "race");
 		unlinkat(root_fd, "race", 0);
