@@ -350,7 +350,9 @@ int sandbox_checkpoint(struct sandbox *sandbox, size_t keep)
 	sandbox->awaits_frozen = sandbox->awaits_ready = true;
 	sandbox->checkpointed = false;
 	int error = answer(sandbox, ORDER_CHECKPOINT);
-	if (!error)
+	if (error) /* it is dead: that is told in a moment */
+		sandbox->phase = SANDBOX_IDLE;
+	else
 		error = loop_set_timer(sandbox->all->config.loop, &sandbox->timer,
 				       loop_now_us() + FREEZE_MS * 1000, on_freeze_late);
 	return error;

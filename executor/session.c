@@ -522,13 +522,20 @@ static void on_place(struct waiter *waiter, struct sandbox *sandbox)
 		begin_run(ticket);
 }
 
+/* Its ticket waited for a place, while the session may have been going back. */
+static void leave_current(struct session *session)
+{
+	session->current = NULL;
+	if (session->phase == SESSION_RUNS)
+		session->phase = SESSION_READY;
+}
+
 static void on_no_place(struct waiter *waiter)
 {
 	struct ticket *ticket = LOOP_OWNER(waiter, struct ticket, waiter);
 	struct session *session = ticket->session;
 
-	session->current = NULL;
-	session->phase = SESSION_READY;
+	leave_current(session);
 	session->executor->counters[COUNTER_REFUSED]++;
 	refuse_ticket(ticket, REFUSAL_BUSY, "The service is busy: the cell waited too long.",
 		      admission_retry_ms(session->executor->admission));
@@ -697,8 +704,7 @@ static void on_cancel(struct call *call)
 			run_interrupt(ticket->run);
 		if (ticket->run || ticket->kind == TICKET_RESET || ticket->kind == TICKET_UNDO)
 			return;
-		session->current = NULL;
-		session->phase = SESSION_READY;
+		leave_current(session);
 	} else {
 		unlink_ticket(session, ticket);
 	}
