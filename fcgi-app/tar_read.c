@@ -213,10 +213,10 @@ static int describe(struct tar_reader *reader, const struct tar_header *header, 
 		return wrong(reader, is_link(header->type)
 					     ? "it has a link"
 					     : "it has a member that is neither file nor folder");
-	if (header->type == '5' && size)
-		return wrong(reader, "a folder has content");
-	if (file && slash && header->type != '\0')
+	if (file && slash && header->type != '\0') /* an old folder is a file with a slash */
 		return wrong(reader, "a file's name ends in a slash");
+	if ((!file || slash) && size)
+		return wrong(reader, "a folder has content");
 	if (!read_number(header->mode, sizeof header->mode, &mode) ||
 	    !read_number(header->modified, sizeof header->modified, &modified))
 		return wrong(reader, "a header is damaged");
