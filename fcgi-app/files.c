@@ -98,13 +98,11 @@ static int check_condition(int parent_fd, const char *name, const struct files_c
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* Under a name of its own, with its final mode and time. */
+/* All there is to a file but its name. */
 static int fill(int fd, const void *bytes, size_t length, const struct files_write *how)
 {
 	int failed = files_write_bytes(fd, bytes, length);
 
-	if (!failed && fchmod(fd, how->executable ? 0755 : 0644))
-		failed = -errno;
 	if (!failed && how->modified &&
 	    futimens(fd, (struct timespec[2]){ *how->modified, *how->modified }))
 		failed = -errno;
@@ -126,7 +124,7 @@ static int fill_temporary(int parent_fd, const void *bytes, size_t length,
 	if (failed)
 		return failed;
 	fd = openat(parent_fd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0644);
+		    how->executable ? 0755 : 0644);
 	if (fd < 0)
 		return -errno;
 	failed = fill(fd, bytes, length, how);
