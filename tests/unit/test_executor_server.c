@@ -80,8 +80,7 @@ static void on_stop(struct loop_source *source, uint32_t events)
 
 static void *serve(void *argument)
 {
-	(void)argument;
-	loop_run(loop);
+	loop_run(argument); /* not the global: a test may have another by now */
 	return NULL;
 }
 
@@ -111,7 +110,7 @@ static int set_up(void **state)
 	loop_add(loop, &stopper, stop_pipe[0], EPOLLIN, on_stop);
 	if (open_server(getuid()))
 		return -1;
-	return pthread_create(&thread, NULL, serve, NULL);
+	return pthread_create(&thread, NULL, serve, loop);
 }
 
 static int tear_down(void **state)
