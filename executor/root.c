@@ -45,7 +45,7 @@ static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/
 static const char *const top_folders[] = { "bin", "sbin", "lib", "lib64", "lib32", "libx32" };
 
 static const char *const empty_folders[] = { "proc", "workspace", "tmp", "dev", "dev/shm", "etc",
-					     "etc/alternatives", "usr", "var", "run", "home" };
+					     "etc/alternatives", "usr", "usr/local", "usr/local/bin", "var", "run", "home" };
 
 static const struct {
 	const char *path, *text;
@@ -67,6 +67,7 @@ static const struct {
 	{ "dev/stderr", "/proc/self/fd/2" },
 	{ "etc/localtime", "/usr/share/zoneinfo/Etc/UTC" },
 	{ "var/tmp", "/tmp" },
+	{ "usr/local/bin/python", "/usr/bin/python3" }, /* as people type it */
 };
 
 __attribute__((format(printf, 2, 3))) static void note(char step[ROOT_STEP_BYTES],

@@ -191,9 +191,22 @@ bool sandbox_is_idle(const struct sandbox *sandbox)
 	return sandbox->phase == SANDBOX_IDLE;
 }
 
-int sandbox_share_workspace(const struct sandbox *sandbox, const struct ucred *peer)
+int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer)
 {
-	return share_folder(sandbox->workspace.folder, sandbox_uid(sandbox), peer->uid, peer->gid);
+	if (sandbox->shared >= 0 &&
+	    (sandbox->shared_with.uid != peer->uid || sandbox->shared_with.gid != peer->gid))
+		owned_close(&sandbox->shared);
+	if (sandbox->shared < 0) {
+		int shared = share_folder(sandbox->workspace.folder, sandbox_uid(sandbox),
+					  peer->uid, peer->gid);
+
+		if (shared < 0)
+			return shared;
+		sandbox->shared = shared;
+		sandbox->shared_with = *peer;
+	}
+	int fd = openat(sandbox->shared, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int sandbox_workspace_full(const struct sandbox *sandbox)

@@ -97,7 +97,7 @@ bool sandbox_is_idle(const struct sandbox *sandbox);
 /* A new directory descriptor of its workspace, for this peer to work with as
  * if it were the program; or -errno. It stays good when the sandbox is gone. */
 struct ucred;
-int sandbox_share_workspace(const struct sandbox *sandbox, const struct ucred *peer);
+int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer);
 int sandbox_workspace_full(const struct sandbox *sandbox);
 
 /* Change what it may use. Only while idle. 0 or -errno. */

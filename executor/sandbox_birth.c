@@ -209,7 +209,7 @@ static struct sandbox *new_sandbox(struct sandboxes *all, const struct sandbox_o
 	sandbox->limits = all->config.limits;
 	sandbox->workspace = WORKSPACE_CLOSED;
 	sandbox->warden.fd = sandbox->life.fd = sandbox->listener.fd = sandbox->feeder.fd = -1;
-	sandbox->mailbox_fd = sandbox->procfs = sandbox->interpreter.pidfd = -1;
+	sandbox->mailbox_fd = sandbox->procfs = sandbox->shared = sandbox->interpreter.pidfd = -1;
 	for (int i = 0; i < STREAMS; i++) {
 		sandbox->streams[i].source.fd = -1;
 		sandbox->command.streams[i].source.fd = -1;

@@ -42,7 +42,7 @@ static void close_descriptors(struct sandbox *sandbox)
 	int *const fds[] = { &sandbox->warden.fd,       &sandbox->listener.fd,
 			     &sandbox->life.fd,         &sandbox->streams[0].source.fd,
 			     &sandbox->streams[1].source.fd, &sandbox->feeder.fd,
-			     &sandbox->mailbox_fd,      &sandbox->procfs,
+			     &sandbox->mailbox_fd,      &sandbox->procfs, &sandbox->shared,
 			     &sandbox->command.streams[0].source.fd,
 			     &sandbox->command.streams[1].source.fd };
 

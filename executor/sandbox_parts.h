@@ -2,6 +2,8 @@
 #ifndef VIVARIUM_SANDBOX_PARTS_H
 #define VIVARIUM_SANDBOX_PARTS_H
 
+#include <sys/socket.h>
+
 #include "birth.h"
 #include "mounts.h"
 #include "sandbox.h"
@@ -60,6 +62,8 @@ struct sandbox {
 	struct workspace workspace;
 	struct mailbox *mailbox;
 	int mailbox_fd; /* until the warden has it */
+	int shared;     /* its workspace as the application sees it, once asked for */
+	struct ucred shared_with;
 	int procfs;     /* the warden's offer, until it is used */
 
 	struct errand errand; /* one at a time */

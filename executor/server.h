@@ -31,6 +31,7 @@ struct call {
 	/* Set by the handler while it waits for FRAME_CONTINUE. */
 	void (*proceed)(struct call *call);
 	void *context; /* the handler's */
+	struct call *next; /* the handler's: calls that wait for the same */
 };
 
 struct operation {

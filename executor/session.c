@@ -152,10 +152,10 @@ static void on_sandbox(struct waiter *waiter, struct sandbox *sandbox)
 		return;
 	}
 	session->phase = SESSION_READY;
-	if (session->wants_workspace) {
+	while (session->wants_workspace && !session->ended) {
 		struct call *call = session->wants_workspace;
 
-		session->wants_workspace = NULL;
+		session->wants_workspace = call->next;
 		session_give_workspace(session, call);
 	}
 	go_on(session);
@@ -747,23 +747,27 @@ bool session_interrupt(struct session *session)
 static void on_workspace_cancelled(struct call *call)
 {
 	struct session *session = call->context;
+	struct call **link = &session->wants_workspace;
 
-	session->wants_workspace = NULL;
+	while (*link && *link != call)
+		link = &(*link)->next;
+	if (*link)
+		*link = call->next;
 }
 
 void session_give_workspace(struct session *session, struct call *call)
 {
 	struct buffer fields = BUFFER_INIT(4096);
 
-	if (!session->sandbox && !session->wants_workspace) {
+	if (!session->sandbox) {
+		call->next = session->wants_workspace;
 		session->wants_workspace = call;
 		call->context = session;
 		call->cancel = on_workspace_cancelled;
 		return;
 	}
 	call->cancel = NULL;
-	int fd = session->sandbox ? sandbox_share_workspace(session->sandbox, call_peer(call))
-				  : -EBUSY;
+	int fd = sandbox_share_workspace(session->sandbox, call_peer(call));
 	if (fd < 0) {
 		req_refuse_internal(call, "share the workspace", fd);
 		return;
@@ -833,10 +837,12 @@ void session_end(struct session *session, const char *message)
 	admission_withdraw(executor->admission, &session->waiter);
 	if (session->sandbox)
 		sandbox_kill(session->sandbox);
-	if (session->wants_workspace) {
-		session->wants_workspace->cancel = NULL;
-		call_refuse(session->wants_workspace, REFUSAL_NO_SESSION, FIELD_NONE, "%s",
-			    message);
+	while (session->wants_workspace) {
+		struct call *call = session->wants_workspace;
+
+		session->wants_workspace = call->next;
+		call->cancel = NULL;
+		call_refuse(call, REFUSAL_NO_SESSION, FIELD_NONE, "%s", message);
 	}
 	if (session->current)
 		refuse_ticket(session->current, REFUSAL_NO_SESSION, message, 0);

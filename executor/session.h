@@ -53,7 +53,7 @@ struct session {
 	struct loop_timer idle, life;
 	struct ticket *current;
 	struct ticket *first, **last; /* waiting */
-	struct call *wants_workspace; /* until there is a sandbox */
+	struct call *wants_workspace; /* until there is a sandbox; a list */
 	uint64_t idle_ms;
 	uint64_t created_ms, last_used_ms; /* since 1970 */
 	uint64_t expires_ms;

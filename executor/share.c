@@ -95,8 +95,7 @@ static int share_mapped(int folder, uid_t owner, uid_t application, gid_t group)
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)mapping };
 	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr))
 		return -errno;
-	int fd = openat(tree, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return take_fd(&tree);
 }
 
 /* -- the older way: POSIX access control lists -------------------------------------- */
