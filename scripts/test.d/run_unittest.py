@@ -77,7 +77,11 @@ def main():
     except Exception as error:  # whatever the file does wrong, say so
         print(f"FAIL: {prefix} cannot be loaded: {error!r}", flush=True)
         return 1
-    tests.run(result)
+    try:
+        tests.run(result)
+    except Exception as error:  # of the file's making, outside its tests
+        print(f"FAIL: {prefix} ended before its time: {error!r}", flush=True)
+        return 1
     if result.testsRun == 0 and not result.bad:
         print(f"FAIL: {prefix} has no test", flush=True)
         return 1

@@ -333,17 +333,17 @@ class Dialect(unittest.TestCase):
     """The workspace dialect, but for judging."""
 
     def setUp(self):
-        self.id = str(uuid.uuid4())
-        self.addCleanup(call, "DELETE", "/api/v1/sessions/" + self.id)
+        self.session = str(uuid.uuid4())
+        self.addCleanup(call, "DELETE", "/api/v1/sessions/" + self.session)
 
     def post(self, what, **body):
-        return call("POST", "/" + what, {"id": self.id, **body})
+        return call("POST", "/" + what, {"id": self.session, **body})
 
     def write(self, path, content):
         return self.post("write_file", rel_path=path, content=content)
 
     def read(self, path, id=None):
-        return call("GET", "/read_file?" + urllib.parse.urlencode({"id": id or self.id, "rel_path": path}))
+        return call("GET", "/read_file?" + urllib.parse.urlencode({"id": id or self.session, "rel_path": path}))
 
     def test_ping(self):
         got = call("GET", "/")
@@ -352,15 +352,15 @@ class Dialect(unittest.TestCase):
 
     def test_files(self):
         got = self.write("a/b.txt", "h\u00e9\n")
-        self.assertEqual((got.status, got.json), (200, {"success": True, "id": self.id, "rel_path": "a/b.txt"}))
+        self.assertEqual((got.status, got.json), (200, {"success": True, "id": self.session, "rel_path": "a/b.txt"}))
         got = self.read("a/b.txt")
-        self.assertEqual((got.status, got.json), (200, {"content": "h\u00e9\n", "id": self.id, "rel_path": "a/b.txt"}))
+        self.assertEqual((got.status, got.json), (200, {"content": "h\u00e9\n", "id": self.session, "rel_path": "a/b.txt"}))
         got = self.post("rename_file", old_path="a/b.txt", new_path="c/d.txt")
-        self.assertEqual((got.status, got.json), (200, {"success": True, "id": self.id, "old_path": "a/b.txt", "new_path": "c/d.txt"}))
+        self.assertEqual((got.status, got.json), (200, {"success": True, "id": self.session, "old_path": "a/b.txt", "new_path": "c/d.txt"}))
         self.assertEqual(self.post("rename_file", old_path="a/b.txt", new_path="e").status, 404)
         self.assertEqual(self.read("a/b.txt").status, 404)
         got = self.post("delete_file", rel_path="c/d.txt")
-        self.assertEqual((got.status, got.json), (200, {"success": True, "id": self.id, "rel_path": "c/d.txt"}))
+        self.assertEqual((got.status, got.json), (200, {"success": True, "id": self.session, "rel_path": "c/d.txt"}))
         self.assertEqual(self.post("delete_file", rel_path="c/d.txt").status, 404)
         self.assertEqual(self.post("delete_file", rel_path="c").status, 404)
         self.assertEqual(self.read("c").status, 404)
@@ -388,7 +388,7 @@ class Dialect(unittest.TestCase):
         self.write("main.py", "import sys\nprint('out')\nprint('err', file=sys.stderr)")
         got = self.post("run", cmd="python main.py")
         self.assertEqual(got.status, 200)
-        self.assertEqual((got.json["stdout"], got.json["stderr"], got.json["id"]), ("out\n", "err\n", self.id))
+        self.assertEqual((got.json["stdout"], got.json["stderr"], got.json["id"]), ("out\n", "err\n", self.session))
 
     def test_run_out_of_memory(self):
         self.write("f", "x")
@@ -399,9 +399,9 @@ class Dialect(unittest.TestCase):
 
     def test_ids_are_shared(self):
         self.write("f.txt", "shared")
-        got = call("POST", "/execute/" + self.id, {"code": "x = 5\nprint(open('f.txt').read())"})
+        got = call("POST", "/execute/" + self.session, {"code": "x = 5\nprint(open('f.txt').read())"})
         self.assertEqual(got.json, {"output": "shared\n", "error": None})
-        self.assertEqual(call("GET", "/api/v1/sessions/" + self.id + "/files/f.txt").body, b"shared")
+        self.assertEqual(call("GET", "/api/v1/sessions/" + self.session + "/files/f.txt").body, b"shared")
 
     def test_strict_sessions_are_their_own(self):
         made = call("POST", "/execute", {"code": "x = 1"}).json["id"]
