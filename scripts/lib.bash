@@ -1,6 +1,6 @@
 # lib.bash - what up, down, test and bench share. Sourced, with the repository as the
 # current folder.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
@@ -89,15 +89,16 @@ build() {
 }
 
 build_steps() {
-	local folder=$1
+	local folder=$1 further
 	shift
+	read -ra further <<<"${VIVARIUM_CONFIGURE:-}"
 	if [[ ! -x configure || ! -e Makefile.in || configure.ac -nt configure ]]; then
 		autoreconf -fi || return
 	fi
 	# pkg-config and the Python it names are the system's, whatever comes first on PATH.
 	if [[ ! -e $folder/Makefile ]]; then
 		(cd "$folder" && env -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR \
-			PKG_CONFIG=/usr/bin/pkg-config "$OLDPWD/configure" -q "$@" ${VIVARIUM_CONFIGURE:-}) || return
+			PKG_CONFIG=/usr/bin/pkg-config "$OLDPWD/configure" -q "$@" "${further[@]}") || return
 	fi
 	make -C "$folder" -j"$(nproc)"
 }
