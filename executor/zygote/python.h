@@ -53,7 +53,7 @@ struct job {
 
 /* Run one job. Descriptors 0 to 2 are the job's own. Everything that the
  * answer needs goes into `report` as fields (protocol.h: RESULT, EXCEPTION_*,
- * TRACEBACK, ENDED_BY, EXIT_CODE, VARIABLE), cut to fit: the report never fails
+ * TRACEBACK, ENDED_BY, EXIT_CODE, VARIABLE, PURE), cut to fit: the report never fails
  * for its size. The traceback has been written to descriptor 2 as well, as
  * python3 would. Returns the exit code that a shell would see. */
 int python_run(const struct job *job, struct buffer *report);

@@ -12,12 +12,16 @@ static const char *const refused[] = {
 	"getnameinfo",
 };
 
+static bool has_company;
+
 /* Called for every event there is, imports and attribute look-ups among them. */
 static int check_event(const char *event, PyObject *args, void *data)
 {
 	static const char family[] = "socket.g";
 
 	(void)args, (void)data;
+	if (strcmp(event, "sys.addaudithook") == 0)
+		has_company = true;
 	if (event[0] != 's' || strncmp(event, family, strlen(family)) != 0)
 		return 0;
 	event += strlen("socket.");
@@ -34,4 +38,9 @@ static int check_event(const char *event, PyObject *args, void *data)
 int python_audit_install(void)
 {
 	return PySys_AddAuditHook(check_event, NULL);
+}
+
+bool python_audit_has_company(void)
+{
+	return has_company;
 }

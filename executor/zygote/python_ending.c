@@ -50,14 +50,6 @@ int python_ending_prepare(void)
 	return logging ? take_over_logging(logging) : 0;
 }
 
-static bool is_single_thread(void)
-{
-	PyInterpreterState *interpreter = PyThreadState_GetInterpreter(PyThreadState_Get());
-	PyThreadState *first = PyInterpreterState_ThreadHead(interpreter);
-
-	return first && !PyThreadState_Next(first);
-}
-
 static void call_end(PyObject *module, const char *function)
 {
 	AUTO_OBJECT *held = Py_NewRef(module);
@@ -73,7 +65,7 @@ void python_ending_join_threads(void)
 	bool nothing_new =
 		thread_functions && PyList_GET_SIZE(thread_functions) == thread_functions_first;
 
-	if (threading && !(nothing_new && is_single_thread()))
+	if (threading && !(nothing_new && python_is_single_thread()))
 		call_end(threading, "_shutdown");
 }
 

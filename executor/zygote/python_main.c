@@ -79,6 +79,11 @@ PyObject *python_main_globals(void)
 	return module ? PyModule_GetDict(module) : NULL;
 }
 
+PyObject *python_main_builtins(void)
+{
+	return builtins;
+}
+
 void python_main_keep_result(PyObject *value)
 {
 	if (builtins && PyDict_SetItemString(builtins, "_", value) < 0)

@@ -22,6 +22,9 @@ int python_main_create(bool restricted);
 /* The namespace, borrowed; NULL before python_main_create(). */
 PyObject *python_main_globals(void);
 
+/* The dict in which plain names are looked up last, borrowed; NULL as above. */
+PyObject *python_main_builtins(void);
+
 /* Give a program that has deleted its __builtins__ (globals().clear()) those
  * back. 0, or -1 with an error. */
 int python_main_mend(void);

@@ -4,6 +4,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdbool.h>
 
 static inline void python_object_release(PyObject **object)
 {
@@ -64,6 +65,15 @@ static inline void python_error_restore(PyObject *exception)
 	Py_INCREF(type);
 	PyErr_Restore(type, exception, PyException_GetTraceback(exception));
 #endif
+}
+
+/* Does nobody but the caller run Python code? */
+static inline bool python_is_single_thread(void)
+{
+	PyInterpreterState *interpreter = PyThreadState_GetInterpreter(PyThreadState_Get());
+	PyThreadState *first = PyInterpreterState_ThreadHead(interpreter);
+
+	return first && !PyThreadState_Next(first);
 }
 
 /* An attribute, or NULL without an error where it is missing or fails. */

@@ -1,10 +1,12 @@
 #include "python.h"
 
+#include "fields.h"
 #include "python_cell.h"
 #include "python_fork.h"
 #include "python_job.h"
 #include "python_main.h"
 #include "python_outcome.h"
+#include "python_pure.h"
 #include "python_signals.h"
 #include "python_stdio.h"
 #include "python_variables.h"
@@ -37,6 +39,9 @@ int python_run(const struct job *job, struct buffer *report)
 	int exit_code = 0;
 
 	python_fork_settle();
+
+	bool pure = job->kind == JOB_CELL && python_pure_begin(job);
+
 	python_stdio_begin(job);
 	switch (job->kind) {
 	case JOB_SCRIPT:
@@ -44,6 +49,8 @@ int python_run(const struct job *job, struct buffer *report)
 		break;
 	case JOB_CELL:
 		exit_code = python_cell_run(job, report);
+		if (pure && python_pure_end() && exit_code == 0)
+			fields_put_number(report, FIELD_PURE, 1);
 		break;
 	case JOB_VARIABLES:
 		exit_code = list_variables(report);

@@ -1,11 +1,25 @@
 #include "python_signals.h"
 
 #include <signal.h>
-#include <stdbool.h>
-
 #include "python_object.h"
 
 static PyObject *set_handler, *interrupt_handler; /* of _signal */
+
+/* The handlers as they are in the zygote. */
+static PyObject *get_handler, *numbers[NSIG], *handlers[NSIG];
+
+static int remember_handlers(void)
+{
+	for (int number = 1; number < NSIG; number++) {
+		numbers[number] = PyLong_FromLong(number);
+		if (!numbers[number])
+			return -1;
+		handlers[number] = PyObject_CallOneArg(get_handler, numbers[number]);
+		if (!handlers[number])
+			return -1;
+	}
+	return 0;
+}
 
 int python_signals_prepare(void)
 {
@@ -15,7 +29,8 @@ int python_signals_prepare(void)
 
 	set_handler = PyObject_GetAttrString(module, "signal");
 	interrupt_handler = PyObject_GetAttrString(module, "default_int_handler");
-	return set_handler && interrupt_handler ? 0 : -1;
+	get_handler = PyObject_GetAttrString(module, "getsignal");
+	return set_handler && interrupt_handler && get_handler ? remember_handlers() : -1;
 }
 
 /* signal.signal() runs what is pending first, and gives up if that raises. */
@@ -41,4 +56,16 @@ void python_signals_begin(void)
 	/* what was blocked until now is late as well */
 	PyOS_InterruptOccurred();
 	PyErr_Clear();
+}
+
+bool python_signals_are_default(void)
+{
+	for (int number = 1; number < NSIG; number++) {
+		AUTO_OBJECT *handler = PyObject_CallOneArg(get_handler, numbers[number]);
+
+		PyErr_Clear();
+		if (handler != handlers[number])
+			return false;
+	}
+	return true;
 }

@@ -2,6 +2,8 @@
 #ifndef VIVARIUM_PYTHON_SIGNALS_H
 #define VIVARIUM_PYTHON_SIGNALS_H
 
+#include <stdbool.h>
+
 /* Zygote. 0, or -1 with an error. */
 int python_signals_prepare(void);
 
@@ -10,5 +12,8 @@ int python_signals_prepare(void);
  * did to it: a program's own handler lasts as long as its cell. No error is
  * set. */
 void python_signals_begin(void);
+
+/* Has the program no handler of its own? */
+bool python_signals_are_default(void);
 
 #endif

@@ -18,6 +18,7 @@
 #include "python_main.h"
 #include "python_object.h"
 #include "python_outcome.h"
+#include "python_pure.h"
 #include "python_random.h"
 #include "python_restrict.h"
 #include "python_signals.h"
@@ -153,6 +154,7 @@ static const struct {
 	{ "variables", python_variables_prepare },     { "the end", python_finish_prepare },
 	{ "exit functions", python_ending_prepare },   { "random numbers", python_random_prepare },
 	{ "os.register_at_fork", python_atfork_stop }, { "the audit hook", python_audit_install },
+	{ "pure cells", python_pure_prepare },
 };
 
 static int prepare_parts(void)

@@ -26,6 +26,8 @@ static const struct stream_rule {
 
 static PyObject *open_function, *type_text; /* of _io: a program can patch io */
 static PyObject *ours[DESCRIPTORS];         /* the streams that we made last */
+static PyObject *buffers[DESCRIPTORS];      /* what is below them, or NULL */
+static PyObject *count_weak;                /* _weakref.getweakrefcount */
 static bool unbuffered;
 
 static int enter_one(struct stdio_pipes *pipes, int fd, int end)
@@ -68,18 +70,26 @@ void python_stdio_leave_pipes(struct stdio_pipes *pipes)
 	}
 }
 
+static void take_over(int fd, PyObject *stream)
+{
+	Py_XSETREF(ours[fd], Py_XNewRef(stream));
+	Py_XSETREF(buffers[fd], stream ? python_object_try(stream, "buffer") : NULL);
+}
+
 int python_stdio_prepare(void)
 {
 	AUTO_OBJECT *io = PyImport_ImportModule("_io");
-	if (!io)
+	AUTO_OBJECT *weak = PyImport_ImportModule("_weakref");
+	if (!io || !weak)
 		return -1;
 
 	open_function = PyObject_GetAttrString(io, "open");
 	type_text = PyObject_GetAttrString(io, "TextIOWrapper");
-	if (!open_function || !type_text)
+	count_weak = PyObject_GetAttrString(weak, "getweakrefcount");
+	if (!open_function || !type_text || !count_weak)
 		return -1;
 	for (int fd = 0; fd < DESCRIPTORS; fd++)
-		ours[fd] = Py_XNewRef(PySys_GetObject(rules[fd].name));
+		take_over(fd, PySys_GetObject(rules[fd].name));
 	return 0;
 }
 
@@ -118,7 +128,7 @@ static void renew(int fd)
 		stream = Py_NewRef(Py_None);
 	PySys_SetObject(rules[fd].name, stream);
 	PySys_SetObject(rules[fd].original, stream);
-	Py_XSETREF(ours[fd], Py_NewRef(stream));
+	take_over(fd, stream);
 	PyErr_Clear();
 }
 
@@ -212,6 +222,39 @@ static void end_stream(int fd)
 		Py_CLEAR(ours[fd]);
 	else
 		renew(fd);
+}
+
+/* Has an object `count` attributes of its own, and nobody who waits for its end? */
+static bool has_only(PyObject *object, Py_ssize_t count)
+{
+	AUTO_OBJECT *attributes = PyObject_GenericGetDict(object, NULL);
+	AUTO_OBJECT *weak = PyObject_CallOneArg(count_weak, object);
+
+	PyErr_Clear();
+	return attributes && weak && PyDict_GET_SIZE(attributes) == count &&
+	       PyLong_AsLong(weak) == 0;
+}
+
+static bool is_untouched(int fd)
+{
+	PyObject *stream = ours[fd];
+	bool raw = unbuffered && fd != 0;
+
+	if (!stream || PySys_GetObject(rules[fd].name) != stream ||
+	    PySys_GetObject(rules[fd].original) != stream)
+		return false;
+	if (stream == Py_None)
+		return true;
+
+	/* make_stream() gives "mode" to the text and "name" to the lowest layer */
+	AUTO_OBJECT *buffer = python_object_try(stream, "buffer");
+	return buffer && buffer == buffers[fd] && has_only(stream, 1) && has_only(buffer, raw);
+}
+
+bool python_stdio_is_untouched(void)
+{
+	return is_untouched(STDIN_FILENO) && is_untouched(STDOUT_FILENO) &&
+	       is_untouched(STDERR_FILENO);
 }
 
 void python_stdio_end(void)

@@ -2,6 +2,8 @@
 #ifndef VIVARIUM_PYTHON_STDIO_H
 #define VIVARIUM_PYTHON_STDIO_H
 
+#include <stdbool.h>
+
 #include "python.h"
 #include "python_object.h"
 
@@ -33,6 +35,10 @@ void python_stdio_push(void);
 /* After a cell: flush, C's streams too, and give up a stream that keeps what it cannot write, so
  * that it does not turn up in a later cell's output. */
 void python_stdio_end(void);
+
+/* Are the three streams ours, and has the program put nothing of its own into them
+ * that beginning or ending a cell would call? */
+bool python_stdio_is_untouched(void);
 
 /* Write a str to sys.stderr; if that is gone or fails, to descriptor 2. No error
  * is set. */
