@@ -361,14 +361,10 @@ static void count_cell(struct session *session, const struct outcome *outcome)
 	}
 }
 
-static void log_cell(const struct session *session, const struct ticket *ticket,
-		     const struct outcome *outcome)
+static void log_cell(const struct session *session, const char *id, const struct outcome *outcome)
 {
-	char id[160] = "-";
 	const char *reason = protocol_reason_name(outcome->reason);
 
-	if (ticket->call)
-		call_request_id(ticket->call, id, sizeof id);
 	log_info("request %s: session %s cell %llu %s%s%s, %s, in %llu us", id, session->id,
 		 (unsigned long long)session->executions, protocol_status_name(outcome->status),
 		 reason ? " by " : "", reason ? reason : "", protocol_state_name(outcome->state),
@@ -418,14 +414,17 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	bool looked = pure || (ticket->kind != TICKET_CELL && outcome.state == STATE_KEPT);
 	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
 	bool gone = outcome.reason == REASON_INTERNAL || (outcome.note && !session->sandbox);
+	bool cell = ticket->kind == TICKET_CELL;
+	char id[160] = "-";
 
+	if (call)
+		call_request_id(call, id, sizeof id);
 	if (ticket->kind != TICKET_COMMAND)
 		session->replay_due = outcome.state == STATE_RESTORED && session->replay;
-	if (ticket->kind == TICKET_CELL) {
+	if (cell) {
 		session->executor->counters[COUNTER_CELLS]++;
 		if (!pure)
 			count_cell(session, &outcome);
-		log_cell(session, ticket, &outcome);
 		tell_pending(session, &outcome);
 		remember(session, ticket, &outcome);
 	}
@@ -436,12 +435,16 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	if (call)
 		call->cancel = NULL;
 	free_ticket(ticket);
-	/* first the answer, then what the next cell needs */
+	/* first the answer, then the log, then what the next cell needs */
 	if (call && error)
 		req_refuse_internal(call, "render the outcome", error);
 	else if (call)
 		call_finish(call, FRAME_OUTCOME, &fields);
 	buffer_reset(&fields);
+	if (cell)
+		log_cell(session, id, &outcome);
+	if (session->ended)
+		return;
 	if (gone || !sandbox_is_idle(session->sandbox))
 		replace_sandbox(session);
 	else if (looked) /* nothing to undo: no checkpoint more */
