@@ -9,6 +9,7 @@
 
 enum {
 	RETRY_MS = 200,   /* after a failed birth */
+	SETTLE_NEXT_MS = 50,
 	SETTLE_MS = 1000, /* without a request, then high slots are given up */
 };
 
@@ -39,6 +40,14 @@ static size_t find(const struct pool *pool, const struct sandbox *sandbox)
 	return i;
 }
 
+static void on_settle(struct loop_timer *timer);
+
+static void settle_in(struct pool *pool, uint64_t ms)
+{
+	(void)loop_set_timer(pool->config.loop, &pool->settle, loop_now_us() + ms * 1000,
+			     on_settle);
+}
+
 static void on_settle(struct loop_timer *timer)
 {
 	struct pool *pool = LOOP_OWNER(timer, struct pool, settle);
@@ -54,14 +63,9 @@ static void on_settle(struct loop_timer *timer)
 		remove_at(pool, i);
 		sandbox_kill(sandbox);
 		pool_refill(pool);
+		settle_in(pool, SETTLE_NEXT_MS);
 		return;
 	}
-}
-
-static void settle_later(struct pool *pool)
-{
-	(void)loop_set_timer(pool->config.loop, &pool->settle, loop_now_us() + SETTLE_MS * 1000,
-			     on_settle);
 }
 
 static void on_idle(void *context, struct sandbox *sandbox)
@@ -76,7 +80,8 @@ static void on_idle(void *context, struct sandbox *sandbox)
 		(pool->count - pool->ready) * sizeof *pool->sandboxes);
 	pool->sandboxes[pool->ready++] = sandbox;
 	pool->count++;
-	settle_later(pool);
+	if (!pool->settle.place)
+		settle_in(pool, SETTLE_MS);
 	pool->config.available(pool->config.context);
 }
 
@@ -185,7 +190,7 @@ struct sandbox *pool_take(struct pool *pool)
 
 	remove_at(pool, 0);
 	refill_in(pool, 0); /* after whoever takes this one has started */
-	settle_later(pool);
+	settle_in(pool, SETTLE_MS);
 	return sandbox;
 }
 
