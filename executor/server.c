@@ -22,12 +22,15 @@ enum {
 	READ_BYTES = 64 << 10,
 	/* Output that the application does not fetch: more than any run's limit. */
 	OUTPUT_BYTES_MAX = 64 << 20,
+	/* Calls of one connection before the others have their turn. */
+	FRAMES_IN_A_ROW = 64,
 };
 
 struct connection {
 	struct server *server;
 	struct connection *next, **link;
 	struct loop_source source;
+	struct loop_timer again; /* go on with what has come, or hang up */
 	struct buffer input, output;
 	size_t sent;   /* bytes at the front of output that are gone */
 	int passed_fd; /* goes with the byte at pass_at; -1: none */
@@ -46,7 +49,7 @@ struct server {
 };
 
 static void on_ready(struct loop_source *source, uint32_t events);
-static void take_frames(struct connection *connection);
+static void on_again(struct loop_timer *timer);
 
 /* -- calls ------------------------------------------------------------------ */
 
@@ -73,6 +76,7 @@ static void cancel_call(struct connection *connection)
 static void drop(struct connection *connection)
 {
 	cancel_call(connection);
+	loop_clear_timer(connection->server->config.loop, &connection->again);
 	loop_remove(connection->server->config.loop, &connection->source);
 	close(connection->source.fd);
 	owned_close(&connection->passed_fd);
@@ -82,6 +86,14 @@ static void drop(struct connection *connection)
 	buffer_reset(&connection->input);
 	buffer_reset(&connection->output);
 	free(connection);
+}
+
+/* Not at once: whoever answers a call is in the middle of something, and the
+ * next call may be the end of it. */
+static void go_on_later(struct connection *connection)
+{
+	(void)loop_set_timer(connection->server->config.loop, &connection->again, loop_now_us(),
+			     on_again);
 }
 
 /* One write; descriptors need a byte to go along with. */
@@ -128,8 +140,10 @@ static void send_frame(struct call *call, enum frame_type type, const void *payl
 {
 	struct connection *connection = call->connection;
 
-	if (frame_append(&connection->output, (uint8_t)type, call->number, payload, length))
+	if (frame_append(&connection->output, (uint8_t)type, call->number, payload, length)) {
 		connection->broken = true;
+		go_on_later(connection);
+	}
 }
 
 void call_output(struct call *call, unsigned stream, const void *bytes, size_t length)
@@ -165,7 +179,8 @@ void call_finish_with_fd(struct call *call, enum frame_type type, const struct b
 	send_frame(call, type, fields->data, fields->length);
 	free_call(call);
 	flush(connection);
-	take_frames(connection);
+	if (connection->input.length)
+		go_on_later(connection);
 }
 
 void call_finish(struct call *call, enum frame_type type, const struct buffer *fields)
@@ -304,7 +319,11 @@ static void take_frames(struct connection *connection)
 	struct frame_header header;
 	const uint8_t *payload;
 
-	while (!connection->broken) {
+	for (int i = 0; !connection->broken; i++) {
+		if (i == FRAMES_IN_A_ROW) {
+			go_on_later(connection);
+			return;
+		}
 		int got = frame_parse(&connection->input, FRAME_REQUEST_MAX, &header, &payload);
 
 		if (got < 0)
@@ -350,6 +369,15 @@ static void on_ready(struct loop_source *source, uint32_t events)
 		}
 		take_frames(connection);
 	}
+	if (connection->broken)
+		drop(connection);
+}
+
+static void on_again(struct loop_timer *timer)
+{
+	struct connection *connection = LOOP_OWNER(timer, struct connection, again);
+
+	take_frames(connection);
 	if (connection->broken)
 		drop(connection);
 }

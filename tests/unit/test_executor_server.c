@@ -31,6 +31,8 @@ static struct loop_source stopper;
 static int stop_pipe[2];
 static _Atomic int cancelled;
 static struct call *held;
+static _Atomic int nested;
+static bool answering;
 
 /* FRAME_INFO is answered at once, with its own fields. */
 static void handle_echo(void *context, struct call *call)
@@ -38,10 +40,13 @@ static void handle_echo(void *context, struct call *call)
 	AUTO_BUFFER fields = BUFFER_INIT(0);
 
 	assert_ptr_equal(context, &cancelled);
+	nested += answering;
+	answering = true;
 	call_output(call, 0, "out", 3);
 	call_output(call, 1, "err", 3);
 	buffer_append(&fields, call->fields, call->length);
 	call_finish(call, FRAME_REPLY, &fields);
+	answering = false;
 }
 
 static void on_cancel(struct call *call)
@@ -334,6 +339,29 @@ static void test_calls_in_a_row(void **state)
 	close(fd);
 }
 
+/* However many wait: none begins while another's answer is on its way. */
+static void test_a_pile_of_calls(void **state)
+{
+	enum { PILE = 4000 };
+	static uint8_t bytes[PILE * FRAME_HEADER_BYTES];
+	AUTO_BUFFER payload = BUFFER_INIT(0);
+	int fd = dial();
+
+	(void)state;
+	nested = 0;
+	for (uint32_t i = 0; i < PILE; i++)
+		frame_encode_header(&(struct frame_header){ 0, PROTOCOL_VERSION, FRAME_INFO, i },
+				    bytes + i * FRAME_HEADER_BYTES);
+	assert_int_equal(frame_write_all(fd, bytes, sizeof bytes), 0);
+	for (uint32_t i = 0; i < PILE; i++) {
+		receive(fd, i, &payload);
+		receive(fd, i, &payload);
+		assert_int_equal(receive(fd, i, &payload), FRAME_REPLY);
+	}
+	assert_int_equal(nested, 0);
+	close(fd);
+}
+
 static void test_socket_is_closed_to_others(void **state)
 {
 	struct stat info;
@@ -420,6 +448,7 @@ int main(void)
 		SERVER_TEST(test_hanging_up_cancels),
 		SERVER_TEST(test_cancelling),
 		SERVER_TEST(test_calls_in_a_row),
+		SERVER_TEST(test_a_pile_of_calls),
 		SERVER_TEST(test_socket_is_closed_to_others),
 		SERVER_TEST(test_another_user_is_refused),
 		SERVER_TEST(test_stale_and_living_sockets),
