@@ -31,13 +31,6 @@ int sandboxes_new(const struct sandboxes_config *config, struct sandboxes **ret_
 	if (!all)
 		return -ENOMEM;
 	all->config = *config;
-	all->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (all->null < 0) {
-		int error = -errno;
-
-		free(all);
-		return error;
-	}
 	*ret_sandboxes = all;
 	return 0;
 }
@@ -54,9 +47,6 @@ size_t sandboxes_count(const struct sandboxes *sandboxes)
 
 void sandboxes_free(struct sandboxes *sandboxes)
 {
-	if (!sandboxes)
-		return;
-	close(sandboxes->null);
 	free(sandboxes);
 }
 

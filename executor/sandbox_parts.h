@@ -101,7 +101,6 @@ struct sandboxes {
 	struct sandbox *first;
 	size_t count;
 	uint64_t cookies;
-	int null; /* /dev/null, read-only */
 };
 
 /* sandbox.c: send the warden a request; 0 or -errno. Read what it sends. */

@@ -107,17 +107,28 @@ static int give_output(struct sandbox *sandbox, enum sandbox_stream which)
 			      which == SANDBOX_STDOUT ? STDOUT_FILENO : STDERR_FILENO);
 }
 
+/* Opened each time: its flags, owner and signal could be read and set in every
+ * sandbox that was given the same one. */
+static int open_null(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int sandbox_give_stdio(struct sandbox *sandbox)
 {
-	int error;
+	AUTO_FD null = open_null();
+	int error = null < 0 ? null : 0;
 
 	sandbox_close_stdio(sandbox);
-	error = give_output(sandbox, SANDBOX_STDOUT);
+	if (!error)
+		error = give_output(sandbox, SANDBOX_STDOUT);
 	if (!error)
 		error = give_output(sandbox, SANDBOX_STDERR);
 	if (!error)
 		error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring,
-				       sandbox->all->null, STDIN_FILENO);
+				       null, STDIN_FILENO);
 	if (!error) {
 		sandbox->stdio_intact = true;
 		sandbox->stdin_given = false;
@@ -177,8 +188,8 @@ int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length
 
 	sandbox_close_feeder(sandbox);
 	if (!length) {
-		*ret_end = fcntl(sandbox->all->null, F_DUPFD_CLOEXEC, 3);
-		return *ret_end < 0 ? -errno : 0;
+		*ret_end = open_null();
+		return *ret_end < 0 ? *ret_end : 0;
 	}
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
