@@ -39,12 +39,15 @@ static void become_idle(struct sandbox *sandbox)
 {
 	int error = sandbox->stdio_intact ? 0 : sandbox_give_stdio(sandbox);
 
-	if (error == -ENOENT) /* it was killed meanwhile: its death will be told */
+	/* It was killed meanwhile. Its death will be told by the warden, or by the
+	 * timer: of a child that is not its own the warden hears nothing. */
+	if (error == -ENOENT)
 		return;
 	if (error) {
 		sandbox_fail(sandbox, "give the standard descriptors", error);
 		return;
 	}
+	loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
 	sandbox->phase = SANDBOX_IDLE;
 	sandbox->owner.idle(sandbox->owner.context, sandbox);
 }
@@ -62,7 +65,6 @@ static void on_first_ready(struct sandbox *sandbox, const struct notification *r
 			return;
 	}
 	sandbox->interpreter.ring = ring->id;
-	loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
 	become_idle(sandbox);
 }
 
@@ -96,10 +98,8 @@ static void on_freezing(struct sandbox *sandbox, const struct notification *ring
 		if (ring->flags & NOTE_NO_COPY)
 			sandbox->awaits_frozen = false;
 	}
-	if (!sandbox->awaits_ready && !sandbox->awaits_frozen) {
-		loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
+	if (!sandbox->awaits_ready && !sandbox->awaits_frozen)
 		become_idle(sandbox);
-	}
 }
 
 static void on_notification(struct sandbox *sandbox, const struct notification *ring)
