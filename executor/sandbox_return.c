@@ -58,9 +58,10 @@ static bool is_keeper(const struct sandbox *sandbox, pid_t pid)
 		return true;
 	if (sandbox->phase == SANDBOX_COMMANDED && sandbox_command_keeps(sandbox, pid))
 		return true;
+	/* of one that is dead, another process may have the id by now */
 	for (size_t i = 0; i < sandbox->checkpoint_count; i++)
 		if (sandbox->checkpoints[i].pid == pid)
-			return true;
+			return is_alive(sandbox, i);
 	return false;
 }
 
