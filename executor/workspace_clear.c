@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mounts.h"
@@ -14,12 +16,26 @@
 
 enum { ROUNDS_MAX = 1 << 22 };
 
+/* From a sticky folder only owners remove, or CAP_FOWNER, which we do not have. */
+static void unstick(int folder)
+{
+	struct stat info;
+
+	if (fstat(folder, &info) || !(info.st_mode & S_ISVTX))
+		return;
+	(void)setfsuid(info.st_uid);
+	(void)fchmod(folder, 0755);
+	(void)setfsuid(geteuid());
+}
+
 static DIR *open_entries(int folder, const char *name)
 {
 	int fd = openat(folder, name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
 
-	if (!entries)
+	if (entries)
+		unstick(fd);
+	else
 		owned_close(&fd);
 	return entries;
 }
