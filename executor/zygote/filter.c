@@ -39,7 +39,7 @@ static const char *const allowed[] = {
 	"pwritev2", "lseek", "sendfile", "copy_file_range", "fadvise64", "readahead",
 	/* descriptors */
 	"open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3",
-	"flock", "pipe", "pipe2", "eventfd", "eventfd2", "memfd_create", "poll", "ppoll", "select",
+	"flock", "pipe", "pipe2", "eventfd", "eventfd2", "poll", "ppoll", "select",
 	"pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
 	"epoll_pwait2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd", "signalfd4",
 	/* files by name: the walls are the mounts, Landlock and ownership */
@@ -50,8 +50,8 @@ static const char *const allowed[] = {
 	"fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "umask", "utime", "utimes",
 	"utimensat", "futimesat", "truncate", "ftruncate", "fallocate", "fsync", "fdatasync",
 	"sync_file_range",
-	/* memory */
-	"brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock",
+	/* memory; mmap and memfd_create are below */
+	"brk", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock",
 	"munlock", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
 	/* processes and threads; clone is below */
 	"fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid",
@@ -186,6 +186,27 @@ static int add_masked(scmp_filter_ctx filter, uint32_t action, const char *call,
 	return add_rule(filter, action, call, 1, &compare);
 }
 
+/* Huge pages that the machine has set aside are nobody's in particular, and the
+ * cgroup's memory does not count them. */
+static int add_small_pages(scmp_filter_ctx filter)
+{
+	static const struct {
+		const char *call;
+		unsigned argument;
+		uint64_t huge;
+	} makers[] = { { "mmap", 3, MAP_HUGETLB }, { "memfd_create", 1, MFD_HUGETLB } };
+	int error = 0;
+
+	for (size_t i = 0; !error && i < COUNT(makers); i++) {
+		error = add_masked(filter, SCMP_ACT_ALLOW, makers[i].call, makers[i].argument,
+				   makers[i].huge, 0);
+		if (!error)
+			error = add_masked(filter, SCMP_ACT_ERRNO(ENOMEM), makers[i].call,
+					   makers[i].argument, makers[i].huge, makers[i].huge);
+	}
+	return error;
+}
+
 static int add_base(scmp_filter_ctx filter)
 {
 	int error = 0;
@@ -203,6 +224,8 @@ static int add_base(scmp_filter_ctx filter)
 				   refused_fcntls[i]);
 	for (size_t i = 0; !error && i < COUNT(allowed_prctls); i++)
 		error = add_masked(filter, SCMP_ACT_ALLOW, "prctl", 0, LOW_32, allowed_prctls[i]);
+	if (!error)
+		error = add_small_pages(filter);
 	if (!error)
 		error = add_masked(filter, SCMP_ACT_ALLOW, "clone", 0, NAMESPACE_FLAGS, 0);
 	if (!error)

@@ -194,6 +194,14 @@ print([p for p in ('/usr/bin/su', '/usr/bin/passwd', '/usr/bin/mount') if os.pat
             self.assertEqual(read(folder + "/marker"), "here")
             self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o777)
 
+    def test_sticky_folders_can_be_emptied(self):
+        """In those, root without its capabilities may not remove what others own."""
+        with Session() as session:
+            session.execute("kept = 1\nimport os\nos.makedirs('a/b/c')\nfor f in ('.', 'a', 'a/b', 'a/b/c'): open(f + '/file', 'w').close(); os.chmod(f, 0o1777)")
+            self.assertEqual(session.call("POST", "/reset", {"files": True}).status, 200)
+            self.assertEqual(session.value("__import__('os').listdir('/workspace')"), "[]")
+            self.assertEqual(session.execute("open('/workspace/new', 'w').write('x')")["result"], "1")
+
     def test_no_watch_on_what_is_shared(self):
         """Watches on /usr would tell what neighbours and the host do."""
         got = run("import ctypes, fcntl, os, platform\nlibc = ctypes.CDLL(None, use_errno=True)\n"
@@ -236,6 +244,12 @@ class Filling(NothingLeft):
     @staticmethod
     def free_memory():
         return int(next(line for line in read("/proc/meminfo").splitlines() if line.startswith("MemAvailable")).split()[1]) * 1024
+
+    def test_huge_pages_are_the_machines(self):
+        """Those set aside (vm.nr_hugepages) count towards no sandbox's memory."""
+        got = run("import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nlibc.mmap.restype = ctypes.c_ssize_t\n"
+                  "print(libc.memfd_create(b'x', 4), ctypes.get_errno(), libc.memfd_create(b'x', 4 | 21 << 26), libc.mmap(None, ctypes.c_size_t(2 << 20), 3, 0x40022, -1, 0), ctypes.get_errno())")
+        self.assertEqual(got["stdout"], "-1 12 -1 -1 12\n")
 
     def test_queues_keys_and_shared_memory_do_not_exist(self):
         got = run("import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nprint(libc.shmget(0, 1 << 20, 0o1600), libc.semget(0, 10, 0o1600), libc.msgget(0, 0o1600), "
@@ -312,6 +326,16 @@ class Neighbours(NothingLeft):
             worst = max(worst, time.monotonic() - began)
         connection.close()
         self.assertLess(worst, 1)
+
+    def test_standard_input_is_nobody_elses(self):
+        """The flags, owner and signal of an open file are those of all who have it."""
+        look = "__import__('fcntl').fcntl(0, 3), __import__('fcntl').fcntl(0, 11)"
+        one, other = self.sessions
+        before = other.value(look)
+        one.execute("import fcntl, os\nfcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK | os.O_APPEND); fcntl.fcntl(0, 10, 42); fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())")
+        self.assertNotEqual(one.value(look), before)
+        self.assertEqual(other.value(look), before)
+        self.assertEqual(run("print((" + look + "))")["stdout"].strip(), before)
 
     def test_hash_seeds_and_addresses_differ_between_runs(self):
         seen = {run("print(hash('x'), id(object()))")["stdout"] for _ in range(8)}
