@@ -17,7 +17,7 @@ enum { SMALL_STEP = 16, SMALL_MAX = 512, SMALLEST_ARENA = 256 << 10 };
  * another one pays for a dozen pages. */
 static const uintptr_t region_bytes = (uintptr_t)1 << 30;
 
-static bool refusing, refused;
+static bool refusing, refused, filled;
 static uintptr_t region;     /* where it begins; 0: the kernel chooses */
 static uintptr_t next_place; /* a wish for the next arena */
 
@@ -38,10 +38,11 @@ static void *allocate(void *context, size_t size)
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (arena == MAP_FAILED)
 		return NULL;
-	/* A gap keeps neighbours from becoming one huge page that a small
-	 * program would then pay for. */
+	/* The zygote's arenas lie together (see python_arena_fill). In its forks a
+	 * gap keeps neighbours from becoming one huge page that a small program
+	 * would then pay for. */
 	if (region)
-		next_place = (uintptr_t)arena + size + page_bytes();
+		next_place = (uintptr_t)arena + size + (filled ? page_bytes() : 0);
 	return arena;
 }
 
@@ -73,6 +74,19 @@ void python_arena_install(void)
 
 /* What is taken here is never given back: it belongs to every fork. From now on
  * malloc() serves the zygote, so that it makes no arena for its forks to share. */
+/* A fork copies one entry for a huge page instead of 512. What a program then
+ * writes to is split and copied in small pages as before. Only a hint: what
+ * cannot be collapsed stays as it is (Linux before 6.1, or a range that is not
+ * one mapping). */
+static void collapse(void)
+{
+	enum { COLLAPSE = 25 }; /* MADV_COLLAPSE, missing in older headers */
+	const uintptr_t huge = (uintptr_t)2 << 20;
+
+	for (uintptr_t at = region; region && at + huge <= next_place; at += huge)
+		(void)madvise((void *)at, huge, COLLAPSE);
+}
+
 void python_arena_fill(void)
 {
 	refusing = true;
@@ -87,6 +101,8 @@ void python_arena_fill(void)
 				break;
 		}
 	}
+	filled = true;
+	collapse();
 }
 
 void python_arena_scatter(void)
