@@ -61,11 +61,13 @@ static const struct setting table[] = {
 	NUMBER(zygotes, 1, 64, "8", "warm interpreters to fork from, used in turn"),
 	NUMBER(zygote_forks, 1, 0, "20000", "a zygote is replaced after so many forks"),
 	NUMBER(zygote_age_ms, 1000, 0, "14400000", "a zygote is replaced at this age, ms"),
+	/* What small programs import. Each shared library costs every fork: asyncio, hashlib
+	 * or shutil, which load several, are left to who needs them. */
 	TEXT(preloads,
-	     "abc argparse array ast asyncio base64 bisect collections collections.abc contextlib copy "
-	     "csv dataclasses datetime decimal enum fractions functools hashlib heapq inspect io "
-	     "itertools json linecache math operator os pathlib pickle random re shutil statistics "
-	     "string struct subprocess tempfile textwrap threading time traceback types typing uuid",
+	     "abc array base64 bisect collections collections.abc contextlib copy csv dataclasses "
+	     "datetime decimal enum fractions functools heapq io itertools json linecache math "
+	     "operator os pathlib random re statistics string struct textwrap threading time "
+	     "traceback types typing",
 	     "modules that every sandbox finds imported"),
 	TEXT(root_paths,
 	     "/usr/bin /usr/lib /usr/lib64 /usr/lib32 /usr/libx32 /usr/share /usr/local/lib",

@@ -115,6 +115,7 @@ def sandbox_memory():
 def idle_memory(url):
     """PSS an idle session, and how long making the 10th and the last took, in microseconds."""
     client, times = Client(url), []
+    time.sleep(3)  # what was deleted before is being taken apart
     before, _ = sandbox_memory()
     for number in range(IDLE_SESSIONS):
         times.append(client.make(f"bench-idle-{number}") + client.execute(f"bench-idle-{number}", f"x = {number}")[1])
