@@ -61,13 +61,12 @@ static const struct setting table[] = {
 	NUMBER(zygotes, 1, 64, "8", "warm interpreters to fork from, used in turn"),
 	NUMBER(zygote_forks, 1, 0, "20000", "a zygote is replaced after so many forks"),
 	NUMBER(zygote_age_ms, 1000, 0, "14400000", "a zygote is replaced at this age, ms"),
-	/* What small programs import. Each shared library costs every fork: asyncio, hashlib
-	 * or shutil, which load several, are left to who needs them. */
+	/* What most small programs import. Each shared library and each page costs every
+	 * fork: decimal, asyncio or hashlib are left to who needs them. */
 	TEXT(preloads,
 	     "abc array base64 bisect collections collections.abc contextlib copy csv dataclasses "
-	     "datetime decimal enum fractions functools heapq io itertools json linecache math "
-	     "operator os pathlib random re statistics string struct textwrap threading time "
-	     "traceback types typing",
+	     "datetime enum functools heapq io itertools json linecache math operator os random re "
+	     "string struct textwrap threading time traceback types typing",
 	     "modules that every sandbox finds imported"),
 	TEXT(root_paths,
 	     "/usr/bin /usr/lib /usr/lib64 /usr/lib32 /usr/libx32 /usr/share /usr/local/lib",
