@@ -3,9 +3,9 @@
  * Theory of operation
  *
  * The daemon is one thread around an event loop (loop.c), and one beside it for
- * system calls that wait (errands.c). It keeps six capabilities of root (caps.c), links no Python and parses no HTTP. fcgi-app
- * asks over a UNIX socket (server.c); handlers are in oneshot.c,
- * session_calls.c and info.c.
+ * system calls that wait (errands.c). It keeps six capabilities of root
+ * (caps.c), links no Python and parses no HTTP. fcgi-app asks over a UNIX socket
+ * (server.c); handlers are in oneshot.c, session_calls.c and info.c.
  *
  * Zygotes (nursery.c, zygote/) are children of the daemon: warm CPythons without
  * privilege that live in the template root (root.c) and only fork. Each fork is
@@ -28,7 +28,9 @@
  * A pool (pool.c) keeps sandboxes ready. admission.c decides who runs. A run
  * (run.c) has the clock and the limits and judges by what the kernel says. A
  * session (session.c) keeps its sandbox, and goes back to checkpoints
- * (zygote/checkpoint.c, sandbox_return.c) when a cell had to be killed.
+ * (zygote/checkpoint.c, sandbox_return.c) when a cell had to be killed. Shell
+ * commands run beside its interpreter (sandbox_command.c); the application works
+ * on its files itself, through a descriptor that share.c makes.
  *
  * Before the socket is opened, doctor.c tries every wall from inside a sandbox;
  * if one gives way there is no service. */
