@@ -339,14 +339,20 @@ static bool is_pure(struct session *session, const struct ticket *ticket,
 	return true;
 }
 
+static void add_undo_level(struct session *session, bool pure)
+{
+	session->undo_pure = session->undo_pure << 1 | pure;
+	if (session->undo_levels < session->profile->undo_depth)
+		session->undo_levels++;
+}
+
 static void count_cell(struct session *session, const struct outcome *outcome)
 {
 	switch (outcome->state) {
 	case STATE_KEPT:
 		forget_replay(session);
 		session->cells++;
-		if (session->undo_levels < session->profile->undo_depth)
-			session->undo_levels++;
+		add_undo_level(session, false);
 		break;
 	case STATE_RESTORED:
 		session->executor->counters[COUNTER_RESTORED]++;
@@ -423,7 +429,9 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 		session->replay_due = outcome.state == STATE_RESTORED && session->replay;
 	if (cell) {
 		session->executor->counters[COUNTER_CELLS]++;
-		if (!pure)
+		if (pure)
+			add_undo_level(session, true);
+		else
 			count_cell(session, &outcome);
 		tell_pending(session, &outcome);
 		remember(session, ticket, &outcome);
@@ -631,10 +639,14 @@ static void begin_undo(struct ticket *ticket)
 {
 	struct session *session = ticket->session;
 	size_t alive = sandbox_checkpoints(session->sandbox);
+	bool pure = session->undo_pure & 1;
+	/* One checkpoint stands for the state after the last cell that changed
+	 * something, the one below it for the state before that; before the first
+	 * such cell a fresh interpreter will do. */
+	size_t drop = pure ? 0 : 1;
+	size_t needed = session->cells > drop ? drop + 1 : drop;
 
-	/* one stands for the state after the last cell; below it, the one before;
-	 * before the first cell a fresh interpreter will do */
-	if (!session->undo_levels || !session->cells || alive < (session->cells > 1 ? 2 : 1)) {
+	if (!session->undo_levels || session->cells < drop || alive < needed) {
 		session->current = NULL;
 		session->phase = SESSION_READY;
 		refuse_ticket(ticket, REFUSAL_CONFLICT, "There is no cell that can be undone.", 0);
@@ -643,9 +655,10 @@ static void begin_undo(struct ticket *ticket)
 		return;
 	}
 	forget_replay(session);
-	session->cells--;
+	session->cells -= drop;
 	session->undo_levels--;
-	go_back_for(ticket, 1);
+	session->undo_pure >>= 1;
+	go_back_for(ticket, drop);
 }
 
 static void serve(struct ticket *ticket)

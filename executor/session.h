@@ -60,6 +60,7 @@ struct session {
 	uint64_t executions;  /* cells so far */
 	uint64_t cells;       /* whose effects the present state has */
 	uint64_t undo_levels;
+	uint64_t undo_pure;   /* a bit a level, the newest lowest: it changed nothing */
 	bool ended;           /* unlisted, about to be freed: nothing happens to it any more */
 	bool freezes;         /* settling means that a checkpoint is being made */
 	char *replay;         /* the last cell, if it changed nothing but `_` and has no
