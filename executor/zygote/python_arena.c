@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "python_arena.h"
 
 #include <stdbool.h>
@@ -52,16 +53,35 @@ static void release(void *context, void *arena, size_t size)
 	munmap(arena, size);
 }
 
-/* Somewhere in the address space, away from where the kernel puts mappings. */
+static bool is_free(uintptr_t place)
+{
+	void *found = mmap((void *)place, region_bytes, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (found == MAP_FAILED)
+		return false;
+	munmap(found, region_bytes);
+	return found == (void *)place; /* before Linux 4.17 the flag is only a hint */
+}
+
+/* Somewhere in the address space, away from where the kernel puts mappings. What
+ * another has reserved there (a sanitizer's shadow covers a quarter of the span)
+ * would turn every wish into the same place in all forks. */
 static void choose_region(void)
 {
+	enum { TRIES = 64 };
 	const uintptr_t lowest = (uintptr_t)1 << 40, span = (uintptr_t)1 << 46;
 	uintptr_t place;
 
-	if (sizeof place < 8 || getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
-		return;
-	region = (lowest + place % span) & ~(region_bytes - 1);
-	next_place = region;
+	for (int i = 0; i < TRIES; i++) {
+		if (sizeof place < 8 || getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
+			return;
+		place = (lowest + place % span) & ~(region_bytes - 1);
+		if (is_free(place)) {
+			region = next_place = place;
+			return;
+		}
+	}
 }
 
 void python_arena_install(void)
@@ -72,8 +92,6 @@ void python_arena_install(void)
 	choose_region();
 }
 
-/* What is taken here is never given back: it belongs to every fork. From now on
- * malloc() serves the zygote, so that it makes no arena for its forks to share. */
 /* A fork copies one entry for a huge page instead of 512. What a program then
  * writes to is split and copied in small pages as before. Only a hint: what
  * cannot be collapsed stays as it is (Linux before 6.1, or a range that is not
@@ -87,6 +105,8 @@ static void collapse(void)
 		(void)madvise((void *)at, huge, COLLAPSE);
 }
 
+/* What is taken here is never given back: it belongs to every fork. From now on
+ * malloc() serves the zygote, so that it makes no arena for its forks to share. */
 void python_arena_fill(void)
 {
 	refusing = true;
