@@ -87,6 +87,9 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_DISPLAY] = { FIELD_IS_LIST, "display" },
 	[FIELD_CASE_RESULT] = { FIELD_IS_LIST, "case_result" },
 	[FIELD_PURE] = { FIELD_IS_NUMBER, "pure" },
+	[FIELD_DATA] = { FIELD_IS_BYTES, "data" },
+	[FIELD_EQUAL] = { FIELD_IS_NUMBER, "equal" },
+	[FIELD_NEEDS_NAMES] = { FIELD_IS_NUMBER, "needs_names" },
 
 	[FIELD_NAME] = { FIELD_IS_TEXT, "name" },
 	[FIELD_TYPE] = { FIELD_IS_TEXT, "type" },
@@ -94,6 +97,14 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_SIZE_BYTES] = { FIELD_IS_NUMBER, "size_bytes" },
 	[FIELD_CONTENT] = { FIELD_IS_BYTES, "content" },
 	[FIELD_INDEX] = { FIELD_IS_NUMBER, "index" },
+	[FIELD_CASE_INPUT] = { FIELD_IS_TEXT, "input" },
+	[FIELD_CASE_OUTPUT] = { FIELD_IS_TEXT, "output" },
+	[FIELD_CASE_STDOUT] = { FIELD_IS_BYTES, "stdout" },
+	[FIELD_TOLERANCE] = { FIELD_IS_TEXT, "tolerance" },
+	[FIELD_PASSED] = { FIELD_IS_NUMBER, "passed" },
+	[FIELD_GOT] = { FIELD_IS_TEXT, "got" },
+	[FIELD_EXPECTED] = { FIELD_IS_TEXT, "expected" },
+	[FIELD_EXPECTED_DATA] = { FIELD_IS_BYTES, "expected_data" },
 
 	[FIELD_SESSION] = { FIELD_IS_LIST, "session" },
 	[FIELD_CREATED_MS] = { FIELD_IS_NUMBER, "created_ms" },
@@ -103,6 +114,7 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_RUNNING] = { FIELD_IS_NUMBER, "running" },
 	[FIELD_HISTORY] = { FIELD_IS_LIST, "history" },
 	[FIELD_UNDO_LEVELS] = { FIELD_IS_NUMBER, "undo_levels" },
+	[FIELD_LOAD] = { FIELD_IS_LIST, "load" },
 
 	[FIELD_VERSION] = { FIELD_IS_TEXT, "version" },
 	[FIELD_PYTHON] = { FIELD_IS_TEXT, "python" },

@@ -63,7 +63,8 @@ enum field {
 	FIELD_DETACH = 9,           /* u64: 1 = go on when the client goes away */
 	FIELD_CLEAR_FILES = 10,     /* u64: reset empties the workspace too */
 	FIELD_ENTRY_POINT = 13,     /* text: an expression that gives a callable */
-	FIELD_CASE = 14,            /* list, repeated: see CASE_* below */
+	FIELD_CASE = 14,            /* list, repeated: CASE_INPUT with CASE_OUTPUT, or
+				     * STDIN with CASE_STDOUT; TOLERANCE */
 	/* u64: 1 = the application has files to put in before the run, or to take
 	 * out after it. The executor sends FRAME_WORKSPACE when the sandbox is
 	 * there and waits for FRAME_CONTINUE. The descriptor stays good after the
@@ -107,8 +108,11 @@ enum field {
 	FIELD_EXIT_CODE = 102,      /* i64: sys.exit's code */
 	FIELD_VARIABLE = 103,       /* list, repeated: NAME, TYPE, REPR, SIZE_BYTES */
 	FIELD_DISPLAY = 104,        /* list, repeated: TYPE (MIME), CONTENT */
-	FIELD_CASE_RESULT = 105,    /* list, repeated */
+	FIELD_CASE_RESULT = 105,    /* list, repeated: see docs/PROTOCOL.md, judging */
 	FIELD_PURE = 106,           /* u64: 1 = the cell can have changed nothing but _ */
+	FIELD_DATA = 107,           /* bytes: what a call returned (zygote/judge.py) */
+	FIELD_EQUAL = 108,          /* u64: 1 = the program's own == says so */
+	FIELD_NEEDS_NAMES = 109,    /* u64: 1 = an output that only the program can evaluate */
 	/* parts of lists */
 	FIELD_NAME = 128,           /* text */
 	FIELD_TYPE = 129,           /* text */
@@ -116,6 +120,14 @@ enum field {
 	FIELD_SIZE_BYTES = 131,     /* u64 */
 	FIELD_CONTENT = 132,        /* bytes */
 	FIELD_INDEX = 133,          /* u64 */
+	FIELD_CASE_INPUT = 134,     /* text: arguments of a call, as source */
+	FIELD_CASE_OUTPUT = 135,    /* text: what the call should return, as source */
+	FIELD_CASE_STDOUT = 136,    /* bytes: what should be printed; goes with STDIN */
+	FIELD_TOLERANCE = 137,      /* text: a decimal number; absent: numbers are exact */
+	FIELD_PASSED = 138,         /* u64: 0 or 1 */
+	FIELD_GOT = 139,            /* text: JSON */
+	FIELD_EXPECTED = 140,       /* text: JSON */
+	FIELD_EXPECTED_DATA = 141,  /* bytes: like DATA */
 	/* replies */
 	FIELD_SESSION = 160,        /* list, repeated */
 	FIELD_CREATED_MS = 161,     /* u64: milliseconds since 1970 */
@@ -125,6 +137,7 @@ enum field {
 	FIELD_RUNNING = 165,        /* u64: 0 idle, 1 running */
 	FIELD_HISTORY = 166,        /* list, repeated: one cell with its outcome */
 	FIELD_UNDO_LEVELS = 167,    /* u64: how often undo is possible now */
+	FIELD_LOAD = 168,           /* list: the outcome of loading code that did not load */
 	/* info */
 	FIELD_VERSION = 192,        /* text: the executor's version */
 	FIELD_PYTHON = 193,         /* text: e.g. 3.11.2 */

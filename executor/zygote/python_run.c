@@ -56,6 +56,11 @@ int python_run(const struct job *job, struct buffer *report)
 		exit_code = list_variables(report);
 		break;
 	case JOB_COMMAND: /* never comes here */
+	case JOB_LOAD:
+	case JOB_CALL:
+	case JOB_EXPECT:
+	case JOB_PREPARE:
+	case JOB_COMPARE:
 		break;
 	}
 	python_fork_end_stranger(exit_code);
