@@ -86,13 +86,14 @@ enum note {
 
 enum {
 	NOTE_STDIO_INTACT = 1, /* flag: descriptors 0 to 2 are still the ones given */
-	NOTE_NO_COPY = 2,      /* flag: the checkpoint could not be forked */
+	NOTE_NO_COPY = 2,      /* flag: nothing was forked: it could not, or must not be */
 };
 
 enum order {
 	ORDER_RUN = 1,        /* a job is in the mailbox */
 	ORDER_CHECKPOINT = 2, /* fork a frozen copy, then be idle */
 	ORDER_WAKE = 3,       /* to a checkpoint: be the interpreter */
+	ORDER_FORK = 4,       /* fork a copy that is the interpreter; both are then ready */
 };
 
 #endif

@@ -149,9 +149,15 @@ static void open_meters(struct cgroup *cgroup)
 {
 	const struct cgroup_version *version = cgroup->tree->version;
 
-	for (size_t i = 0; version && i < METERS; i++)
-		cgroup->meters[i] = openat(cgroup->dirs.fd[version->meters[i].dir],
-					   version->meters[i].file, O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; version && i < METERS; i++) {
+		int dir = cgroup->dirs.fd[version->meters[i].dir];
+		const char *file = version->meters[i].file;
+
+		/* a peak that can be written to begins again at that */
+		cgroup->meters[i] = openat(dir, file, O_RDWR | O_CLOEXEC);
+		if (cgroup->meters[i] < 0)
+			cgroup->meters[i] = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	}
 }
 
 static void close_meters(struct cgroup *cgroup)
@@ -242,6 +248,22 @@ int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64
 	*ret_cpu_us = version ? version->parse_cpu_us(cpu) : 0;
 	*ret_peak_bytes = strtoull(peak, NULL, 10);
 	return 0;
+}
+
+void cgroup_reset_peak(const struct cgroup *cgroup)
+{
+	(void)!pwrite(cgroup->meters[MEMORY_PEAK], "0", 1, 0);
+}
+
+long cgroup_count_tasks(const struct cgroup *cgroup)
+{
+	const struct cgroup_version *version = cgroup->tree->version;
+	uint64_t count = 0;
+
+	if (!version)
+		return -ENOTSUP;
+	int error = cgroup_read_number(cgroup->dirs.fd[version->members], "pids.current", &count);
+	return error ? error : (long)count;
 }
 
 int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usage)

@@ -134,6 +134,14 @@ int workspace_full(const struct workspace *workspace)
 	return info.f_bavail == 0 || info.f_ffree == 0;
 }
 
+long workspace_count(const struct workspace *workspace)
+{
+	struct statfs info;
+
+	return fstatfs(workspace->filesystem, &info) ? -errno :
+						       (long)(info.f_files - info.f_ffree);
+}
+
 void workspace_close_mounts(struct workspace *workspace)
 {
 	for (size_t i = 0; i < sizeof workspace->mounts / sizeof *workspace->mounts; i++)

@@ -27,6 +27,9 @@ int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t 
 /* 1 if a limit of the file system has been reached, else 0. */
 int workspace_full(const struct workspace *workspace);
 
+/* How many files and folders there are, ours included; or -errno. */
+long workspace_count(const struct workspace *workspace);
+
 /* Remove everything in the workspace folder, whatever the program made there.
  * Only while no process of the sandbox that could add to it lives. 0 or -errno. */
 int workspace_clear(const struct workspace *workspace);

@@ -94,12 +94,25 @@ static void on_interpreter_died(struct sandbox *sandbox, int status)
 	case SANDBOX_RETURNS:
 		sandbox_fail(sandbox, "start its interpreter", -ECHILD);
 		break;
+	case SANDBOX_FORKS:
+	case SANDBOX_JOINS:
+		sandbox_fork_died(sandbox);
+		break;
 	case SANDBOX_COMMANDED: /* a thread of the program did it: after the command */
 	case SANDBOX_SWEEPS:    /* as asked */
 	case SANDBOX_WAITS_FOR_BIRTH:
 	case SANDBOX_DIES:
 		break;
 	}
+}
+
+/* Its fork goes on; when that is over there is nothing to go back to. */
+static void on_original_died(struct sandbox *sandbox)
+{
+	sandbox->original_inside = 0;
+	ringer_forget(&sandbox->original);
+	if (sandbox->phase == SANDBOX_FORKS || sandbox->phase == SANDBOX_JOINS)
+		sandbox_fork_died(sandbox);
 }
 
 static void on_event(struct sandbox *sandbox, struct warden_event *event, int *fd)
@@ -116,6 +129,8 @@ static void on_event(struct sandbox *sandbox, struct warden_event *event, int *f
 	case EVENT_DIED:
 		if (event->pid == sandbox->interpreter_inside)
 			on_interpreter_died(sandbox, event->status);
+		else if (event->pid == sandbox->original_inside)
+			on_original_died(sandbox);
 		else if (event->pid == sandbox->command.inside)
 			sandbox_command_ended(sandbox, event->status);
 		break;
@@ -208,6 +223,11 @@ int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 			uint64_t *ret_peak_bytes)
 {
 	return cgroup_read_meters(sandbox->cgroup, ret_cpu_us, ret_peak_bytes);
+}
+
+void sandbox_reset_peak(struct sandbox *sandbox)
+{
+	cgroup_reset_peak(sandbox->cgroup);
 }
 
 struct cgroup_usage sandbox_seen_usage(const struct sandbox *sandbox)

@@ -113,6 +113,19 @@ int sandbox_start_command(struct sandbox *sandbox, const struct sandbox_job *job
 /* Kill the command and all that it started; died() follows. 0 or -errno. */
 int sandbox_kill_command(struct sandbox *sandbox);
 
+/* Let a fork of the idle interpreter do the following jobs, until
+ * sandbox_join() kills it with all that it started: then the interpreter is again
+ * as it was before. idle() follows each of the two; or died() where the program
+ * has made that impossible, and then only sandbox_kill() is left. 0 or -errno. */
+int sandbox_fork(struct sandbox *sandbox);
+bool sandbox_is_forked(const struct sandbox *sandbox); /* else it could, or should, not be */
+int sandbox_join(struct sandbox *sandbox);
+
+/* Is the program one process with one thread that has made no file? Only then
+ * is a fork of it all that there is, and nothing but a fork. False where the
+ * kernel cannot say (no cgroups). */
+bool sandbox_is_alone(const struct sandbox *sandbox);
+
 /* After done(): what the interpreter reported, HOSTILE, copied once. The caller
  * frees *ret_report. 0 or -errno. */
 int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length,
@@ -124,6 +137,9 @@ int sandbox_signal(struct sandbox *sandbox, int signal);
 /* The figures that change all the time: cheap. 0 or -errno. */
 int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 			uint64_t *ret_peak_bytes);
+
+/* Let the peak begin again, where the kernel can do that. */
+void sandbox_reset_peak(struct sandbox *sandbox);
 
 /* How many kills and refusals sandbox_read_usage() has seen last. */
 struct cgroup_usage sandbox_seen_usage(const struct sandbox *sandbox);

@@ -19,9 +19,8 @@ void ringer_forget(struct ringer *ringer)
 	ringer->ring = 0;
 }
 
-/* Who rang becomes `ringer`. The id is checked after the pidfd is open: then
- * both mean the same process. */
-static int adopt(struct sandbox *sandbox, const struct notification *ring, struct ringer *ringer)
+/* The id is checked after the pidfd is open: then both mean the same process. */
+int ringer_adopt(struct sandbox *sandbox, const struct notification *ring, struct ringer *ringer)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, ring->pid, 0);
 
@@ -59,7 +58,7 @@ static void on_first_ready(struct sandbox *sandbox, const struct notification *r
 	if (sandbox->interpreter.pid && ring->pid != sandbox->interpreter.pid)
 		return;
 	if (!sandbox->interpreter.pid) {
-		int error = adopt(sandbox, ring, &sandbox->interpreter);
+		int error = ringer_adopt(sandbox, ring, &sandbox->interpreter);
 
 		if (error)
 			return;
@@ -87,7 +86,7 @@ static void on_freezing(struct sandbox *sandbox, const struct notification *ring
 	    ring->pid != sandbox->interpreter.pid) {
 		struct ringer *copy = &sandbox->checkpoints[sandbox->checkpoint_count];
 
-		if (adopt(sandbox, ring, copy))
+		if (ringer_adopt(sandbox, ring, copy))
 			return;
 		sandbox->checkpoint_count++;
 		sandbox->checkpointed = true;
@@ -115,9 +114,13 @@ static void on_notification(struct sandbox *sandbox, const struct notification *
 	case SANDBOX_FREEZES:
 		on_freezing(sandbox, ring);
 		break;
+	case SANDBOX_FORKS:
+		sandbox_fork_rang(sandbox, ring);
+		break;
 	case SANDBOX_WAITS_FOR_BIRTH:
 	case SANDBOX_IDLE:
 	case SANDBOX_COMMANDED:
+	case SANDBOX_JOINS:
 	case SANDBOX_SWEEPS:
 	case SANDBOX_DIES:
 		break;

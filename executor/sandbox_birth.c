@@ -88,6 +88,7 @@ static void make_parts(struct errand *errand)
 					  host_uid(sandbox, UID_OF_USER), &sandbox->workspace);
 	if (sandbox->error)
 		return;
+	sandbox->files_at_birth = workspace_count(&sandbox->workspace);
 	sandbox->step = "make its mailbox";
 	sandbox->error = make_mailbox(sandbox);
 }
@@ -209,7 +210,8 @@ static struct sandbox *new_sandbox(struct sandboxes *all, const struct sandbox_o
 	sandbox->limits = all->config.limits;
 	sandbox->workspace = WORKSPACE_CLOSED;
 	sandbox->warden.fd = sandbox->life.fd = sandbox->listener.fd = sandbox->feeder.fd = -1;
-	sandbox->mailbox_fd = sandbox->procfs = sandbox->shared = sandbox->interpreter.pidfd = -1;
+	sandbox->mailbox_fd = sandbox->procfs = sandbox->shared = -1;
+	sandbox->interpreter.pidfd = sandbox->original.pidfd = -1;
 	for (int i = 0; i < STREAMS; i++) {
 		sandbox->streams[i].source.fd = -1;
 		sandbox->command.streams[i].source.fd = -1;

@@ -49,6 +49,7 @@ static void close_descriptors(struct sandbox *sandbox)
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		owned_close(fds[i]);
 	ringer_forget(&sandbox->interpreter);
+	ringer_forget(&sandbox->original);
 	for (size_t i = 0; i < sandbox->checkpoint_count; i++)
 		ringer_forget(&sandbox->checkpoints[i]);
 	workspace_close(&sandbox->workspace);

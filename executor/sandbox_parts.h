@@ -17,6 +17,8 @@ enum sandbox_phase {
 	SANDBOX_FREEZES,  /* a checkpoint is being made */
 	SANDBOX_SWEEPS,   /* the program is being killed, to go back */
 	SANDBOX_RETURNS,  /* a checkpoint, or a fresh interpreter, has been started */
+	SANDBOX_FORKS,    /* the interpreter makes the fork that does the next job */
+	SANDBOX_JOINS,    /* the fork is being killed; the interpreter is the next */
 	SANDBOX_DIES,
 };
 
@@ -60,6 +62,7 @@ struct sandbox {
 	struct cgroup *cgroup;
 	struct cgroup_usage seen;
 	struct workspace workspace;
+	long files_at_birth;
 	struct mailbox *mailbox;
 	int mailbox_fd; /* until the warden has it */
 	int shared;     /* its workspace as the application sees it, once asked for */
@@ -80,9 +83,11 @@ struct sandbox {
 	pid_t warden_pid;
 	pid_t interpreter_inside;  /* its id in the sandbox */
 	struct ringer interpreter;
+	struct ringer original;    /* whose fork the interpreter is; pid 0: it is none */
+	pid_t original_inside;
 	struct ringer checkpoints[CHECKPOINTS_MAX]; /* oldest first */
 	size_t checkpoint_count;
-	bool awaits_frozen, awaits_ready; /* while FREEZES */
+	bool awaits_frozen, awaits_ready; /* while FREEZES or FORKS */
 	bool checkpointed;
 	bool clear_workspace; /* when it goes back */
 	bool stdio_intact, stdin_given;
@@ -125,8 +130,10 @@ void sandbox_end_warden(struct sandbox *sandbox);
 void sandbox_bury_if_dead(struct sandbox *sandbox);
 void sandbox_discard_warden(pid_t pid, int pidfd);
 
-/* sandbox_bell.c: read what rang. */
+/* sandbox_bell.c: read what rang; who rang becomes `ringer`, 0 or -errno. */
+struct notification;
 void sandbox_on_ring(struct loop_source *source, uint32_t events);
+int ringer_adopt(struct sandbox *sandbox, const struct notification *ring, struct ringer *ringer);
 void ringer_forget(struct ringer *ringer);
 
 /* sandbox_stdio.c */
@@ -148,7 +155,14 @@ void sandbox_command_ended(struct sandbox *sandbox, int status);
 void sandbox_command_swept(struct sandbox *sandbox);
 bool sandbox_command_keeps(const struct sandbox *sandbox, pid_t pid);
 
-/* sandbox_return.c: begin to kill the program, then go back. */
+/* sandbox_return.c: begin to kill the program, then go back. The newest of the
+ * sandbox's processes to have rung is watched by the warden from now on. */
 void sandbox_on_sweep(struct loop_timer *timer);
+int sandbox_watch_interpreter(struct sandbox *sandbox);
+
+/* sandbox_fork.c: what rang while it forks; who has died; the sweep is over. */
+void sandbox_fork_rang(struct sandbox *sandbox, const struct notification *ring);
+void sandbox_fork_died(struct sandbox *sandbox);
+void sandbox_fork_swept(struct sandbox *sandbox);
 
 #endif

@@ -56,6 +56,8 @@ static bool is_keeper(const struct sandbox *sandbox, pid_t pid)
 {
 	if (pid == sandbox->warden_pid)
 		return true;
+	if (pid == sandbox->original.pid)
+		return true;
 	if (sandbox->phase == SANDBOX_COMMANDED && sandbox_command_keeps(sandbox, pid))
 		return true;
 	/* of one that is dead, another process may have the id by now */
@@ -110,22 +112,27 @@ static pid_t inside_pid(pid_t pid)
 	return (pid_t)inside;
 }
 
-static int wake_newest(struct sandbox *sandbox)
+int sandbox_watch_interpreter(struct sandbox *sandbox)
 {
-	struct ringer *copy = &sandbox->checkpoints[--sandbox->checkpoint_count];
-	pid_t inside = inside_pid(copy->pid);
-	uint64_t ring = copy->ring;
-	int error;
+	pid_t inside = inside_pid(sandbox->interpreter.pid);
 
 	if (!inside)
 		return -ESRCH;
-	error = sandbox_ask_warden(sandbox, WARDEN_WATCH, inside, NULL, 0);
-	if (error)
-		return error;
+	sandbox->interpreter_inside = inside;
+	return sandbox_ask_warden(sandbox, WARDEN_WATCH, inside, NULL, 0);
+}
+
+static int wake_newest(struct sandbox *sandbox)
+{
+	struct ringer *copy = &sandbox->checkpoints[--sandbox->checkpoint_count];
+	uint64_t ring = copy->ring;
+
 	sandbox->interpreter = *copy;
 	sandbox->interpreter.ring = 0;
-	sandbox->interpreter_inside = inside;
 	copy->pidfd = -1;
+	int error = sandbox_watch_interpreter(sandbox);
+	if (error)
+		return error;
 	/* the program may have stopped it: they share a uid */
 	(void)sandbox_signal(sandbox, SIGCONT);
 	return notify_answer(sandbox->listener.fd, ring, ORDER_WAKE);
@@ -159,6 +166,8 @@ void sandbox_on_sweep(struct loop_timer *timer)
 	if (others == 0) {
 		if (sandbox->phase == SANDBOX_COMMANDED)
 			sandbox_command_swept(sandbox);
+		else if (sandbox->phase == SANDBOX_JOINS)
+			sandbox_fork_swept(sandbox);
 		else
 			go_back(sandbox);
 		return;

@@ -14,6 +14,7 @@
 #include "child_enter.h"
 #include "doorbell.h"
 #include "filter.h"
+#include "original.h"
 #include "owned.h"
 #include "packet.h"
 #include "python.h"
@@ -145,6 +146,17 @@ static void run_job(struct mailbox *mailbox)
 	deliver(mailbox, &report, exit_code);
 }
 
+static unsigned fork_flags(const struct mailbox *mailbox)
+{
+	switch (original_fork(mailbox)) {
+	case ORIGINAL_FAILED:
+	case ORIGINAL_SHARES:
+		return NOTE_NO_COPY;
+	default:
+		return 0;
+	}
+}
+
 struct ring {
 	unsigned note, flags;
 };
@@ -174,6 +186,10 @@ _Noreturn void interpreter_main(int warden_socket, struct mailbox *mailbox,
 			break;
 		case ORDER_CHECKPOINT:
 			ring.flags = checkpoint_make() == CHECKPOINT_FAILED ? NOTE_NO_COPY : 0;
+			ring.note = NOTE_READY;
+			break;
+		case ORDER_FORK:
+			ring.flags = fork_flags(mailbox);
 			ring.note = NOTE_READY;
 			break;
 		default: /* the executor is gone, or does not want us */

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "birth.h"
-#include "checkpoint.h"
 #include "filter.h"
 #include "packet.h"
 #include "python.h"
+#include "sibling.h"
 #include "warden.h"
 
 enum { WARDEN_SOCKET, MAILBOX, SPAWN_FDS };
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	}
 	if (python_start(argv[1]))
 		return 1;
-	checkpoint_prepare();
+	sibling_prepare();
 	if (packet_send(ZYGOTE_SOCKET_FD, &warm, sizeof warm, NULL, 0))
 		return 1;
 	serve();

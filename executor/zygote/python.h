@@ -3,8 +3,8 @@
  * Call order, all in the zygote and its forks:
  *   python_start()        zygote, once; starts no thread
  *   python_before_fork(), fork(), then in the parent python_after_fork_parent()
- *                         and in the child one of python_after_fork_child()
- *                         and python_after_fork_copy()
+ *                         and in the child one of python_after_fork_child(),
+ *                         python_after_fork_copy() and python_after_fork_case()
  *   python_run()          interpreter, once per job
  *   python_finish()       interpreter of a one-shot, after its job
  * Only files named python*.c include Python.h.
@@ -35,11 +35,13 @@ int python_start(const char *preloads);
  * names and object addresses of its own. Runs a silent program to copy the pages
  * that any program writes to: some 0.3 ms that its job then does not take.
  * ..._copy(): the same program goes on in a second process (a checkpoint),
- * with the state of `random` as it was. */
+ * with the state of `random` as it was.
+ * ..._case(): a copy; or, where no program has run yet, the place of a new one. */
 void python_before_fork(void);
 void python_after_fork_parent(void);
 void python_after_fork_child(void);
 void python_after_fork_copy(void);
+void python_after_fork_case(void);
 
 /* What a job asks for: the decoded fields of the mailbox's job. */
 struct job {

@@ -57,6 +57,17 @@ void python_after_fork_copy(void)
 	python_fork_end_stranger(0);
 }
 
+void python_after_fork_case(void)
+{
+	if (python_main_globals()) {
+		python_after_fork_copy();
+		return;
+	}
+	PyOS_AfterFork_Child();
+	python_random_renew();
+	python_fork_settle();
+}
+
 long python_wait(long (*wait)(void *argument), void *argument)
 {
 	PyThreadState *thread = PyEval_SaveThread();
