@@ -49,6 +49,9 @@ struct executor {
 /* oneshot.c: FRAME_EXECUTE. */
 void oneshot_handle(void *executor, struct call *call);
 
+/* evaluate.c: FRAME_EVALUATE. */
+void evaluate_handle(void *executor, struct call *call);
+
 /* info.c: FRAME_INFO. */
 void info_handle(void *executor, struct call *call);
 

@@ -58,6 +58,7 @@ enum { EXIT_CONFIG = 2, EXIT_UNSAFE = 3, STOP_POLL_US = 20000 };
 
 static const struct operation operations[] = {
 	[FRAME_EXECUTE] = { FRAME_REQUEST_MAX, oneshot_handle },
+	[FRAME_EVALUATE] = { FRAME_REQUEST_MAX, evaluate_handle },
 	[FRAME_SESSION_CREATE] = { 4096, session_handle_create },
 	[FRAME_SESSION_EXECUTE] = { FRAME_REQUEST_MAX, session_handle_execute },
 	[FRAME_SESSION_INTERRUPT] = { 4096, session_handle_interrupt },
