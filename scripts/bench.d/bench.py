@@ -15,6 +15,8 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import files  # noqa: E402
+import judging  # noqa: E402
 import sessions  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -64,6 +66,11 @@ def rows(options):
     yield "after_look", "1+1 right after 1+1", lambda s: sessions.with_one_session(options.url, s, sessions.after_look)
     yield "after_change", "1+1 right after x = 1 (waits for the copy)", lambda s: sessions.with_one_session(options.url, s, sessions.after_change)
     yield "restore", "os._exit to restored, with the answer", lambda s: sessions.with_one_session(options.url, s, sessions.restore)
+    for name, size in files.SIZES.items():
+        for puts in (True, False):
+            yield (f"{'put' if puts else 'get'}_{name}", f"{'PUT' if puts else 'GET'} a file of {size} bytes",
+                   lambda s, size=size, puts=puts: files.with_files(options.url, s, size, puts))
+    yield "judge", f"judging {judging.CASES} trivial cases in one request", lambda s: sessions.repeated(options.url, s, judging.judge)
     for c in (1, 8, 64):
         yield f"one_shot_{c}", f"one-shot print(1), {c} at once", lambda s, c=c: requests(options.url, s, c, ONE_SHOT)
 
@@ -115,11 +122,13 @@ def main():
         "throughput_to_cold": merged["one_shot_8"]["per_second"] / merged["cold_cores"]["per_second"],
         "latency_to_floor": merged["one_shot_1"]["p50_us"] / merged["floor_1"]["p50_us"],
         "warm_to_floor": merged["warm_1"]["p50_us"] / merged["floor_1"]["p50_us"],
+        "judging_to_cold": merged["judge"]["p50_us"] / (judging.CASES / merged["cold_cores"]["per_second"] * 1e6),
     }
     print(f"\none-shot at c=1 / cold process, p50:             {ratios['latency_to_cold']:.3f}   (at most 0.25; aim 0.1)")
     print(f"one-shots a second at c=8 / processes, per core: {ratios['throughput_to_cold']:.2f}    (at least 2.0; aim 3)")
     print(f"one-shot at c=1 / GET /api/ at c=1, p50:         {ratios['latency_to_floor']:.1f}")
     print(f"warm 1+1 at c=1 / GET /api/ at c=1, p50:         {ratios['warm_to_floor']:.1f}   (at most 4)")
+    print(f"{judging.CASES} cases judged / as many processes, per core: {ratios['judging_to_cold']:.3f}   (at most 0.25)")
     print(f"checkpoint, seen by the next cell:               {milliseconds(merged['after_change']['p50_us'] - merged['after_look']['p50_us'])}")
     print(f"an idle session at {sessions.IDLE_SESSIONS}:                         {idle['pss_bytes'] / 1e6:.2f} MB of PSS   (at most 3)")
     print(f"making and using the 10th / the {sessions.IDLE_SESSIONS}th:             {milliseconds(idle['tenth_us'])} / {milliseconds(idle['last_us'])}")

@@ -16,15 +16,19 @@ class Client:
     def __init__(self, url):
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
 
-    def call(self, method, path, body=None):
-        """The answer's body and how long it took, in microseconds."""
+    def exchange(self, method, path, body=None, content_type="application/octet-stream"):
+        """The answer's bytes and how long it took, in microseconds."""
         began = time.perf_counter()
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+        self.connection.request(method, path, body, {"Content-Type": content_type})
         answer = self.connection.getresponse()
-        text = answer.read()
+        content = answer.read()
         took = (time.perf_counter() - began) * 1e6
         if answer.status >= 300:
-            raise SystemExit(f"bench: {method} {path}: {answer.status} {text[:200]!r}")
+            raise SystemExit(f"bench: {method} {path}: {answer.status} {content[:200]!r}")
+        return content, took
+
+    def call(self, method, path, body=None):
+        text, took = self.exchange(method, path, json.dumps(body) if body is not None else None, "application/json")
         return (json.loads(text) if text else None), took
 
     def make(self, name):
