@@ -108,6 +108,23 @@ static int read_field(const struct field_view *field, struct outcome *outcome)
 	return 0;
 }
 
+int outcome_read_list(const void *list, size_t length, struct outcome *ret_outcome)
+{
+	struct outcome outcome = { .status = STATUS_COUNT, .out = TEXT(""), .err = TEXT("") };
+	struct fields_reader reader;
+	struct field_view field;
+	int got;
+
+	fields_open(&reader, list, length);
+	while ((got = fields_next(&reader, &field)) > 0)
+		if (read_field(&field, &outcome))
+			return -EBADMSG;
+	if (got < 0 || outcome.status == STATUS_COUNT)
+		return -EBADMSG;
+	*ret_outcome = outcome;
+	return 0;
+}
+
 /* A stream is never absent, only empty. */
 static struct text stream(const struct buffer *bytes, bool truncated)
 {
@@ -118,17 +135,11 @@ static struct text stream(const struct buffer *bytes, bool truncated)
 
 int outcome_read(const struct executor_answer *answer, struct outcome *ret_outcome)
 {
-	struct outcome outcome = { .status = STATUS_COUNT };
-	struct fields_reader reader;
-	struct field_view field;
-	int got;
+	struct outcome outcome;
+	int failed = outcome_read_list(answer->payload.data, answer->payload.length, &outcome);
 
-	fields_open(&reader, answer->payload.data, answer->payload.length);
-	while ((got = fields_next(&reader, &field)) > 0)
-		if (read_field(&field, &outcome))
-			return -EBADMSG;
-	if (got < 0 || outcome.status == STATUS_COUNT)
-		return -EBADMSG;
+	if (failed)
+		return failed;
 	outcome.out = stream(&answer->out, outcome.stdout_truncated);
 	outcome.err = stream(&answer->err, outcome.stderr_truncated);
 	*ret_outcome = outcome;

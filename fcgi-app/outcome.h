@@ -39,6 +39,10 @@ struct outcome {
 /* Decode a FRAME_OUTCOME answer. 0 or -EBADMSG. */
 int outcome_read(const struct executor_answer *answer, struct outcome *ret_outcome);
 
+/* The same for an outcome that is a part of something else, as one case is of
+ * judging: other fields in the list are left alone, the streams are empty. */
+int outcome_read_list(const void *list, size_t length, struct outcome *ret_outcome);
+
 enum { OUTCOME_SENTENCE_BYTES = 160 };
 
 /* What a limit or another end from outside means, for people: "Execution timed

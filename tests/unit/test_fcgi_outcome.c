@@ -118,6 +118,23 @@ static void test_cut_output_ends_whole(void **state)
 	assert_int_equal(outcome.out.length, 1);
 }
 
+static void test_an_outcome_inside_a_list(void **state)
+{
+	AUTO_BUFFER list = BUFFER_INIT(0);
+	struct outcome outcome;
+
+	(void)state;
+	fields_put_number(&list, FIELD_INDEX, 3);
+	assert_int_equal(outcome_read_list(list.data, list.length, &outcome), -EBADMSG);
+	fields_put_number(&list, FIELD_STATUS, STATUS_TIMEOUT);
+	fields_put_number(&list, FIELD_REASON, REASON_CPU_TIME);
+	assert_int_equal(outcome_read_list(list.data, list.length, &outcome), 0);
+	assert_int_equal(outcome.reason, REASON_CPU_TIME);
+	assert_non_null(outcome.out.data);
+	assert_non_null(outcome.err.data);
+	assert_int_equal(outcome_read_list(list.data, list.length - 1, &outcome), -EBADMSG);
+}
+
 static void sentence_is(enum reason reason, uint64_t limit, const char *expected)
 {
 	const struct outcome outcome = { .reason = reason, .limit = limit };
@@ -156,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_a_broken_report_is_empty),
 		cmocka_unit_test(test_cut_output_ends_whole),
+		cmocka_unit_test(test_an_outcome_inside_a_list),
 		cmocka_unit_test(test_sentences),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
