@@ -27,6 +27,7 @@ struct executor_client {
 	int fd;
 	uint32_t number;
 	struct buffer sending, received;
+	int arrived_fd; /* a descriptor whose frame has not been taken yet, or -1 */
 };
 
 int executor_client_new(const char *address, struct executor_client **ret_client)
@@ -43,6 +44,7 @@ int executor_client_new(const char *address, struct executor_client **ret_client
 	if (!client)
 		return -ENOMEM;
 	client->fd = -1;
+	client->arrived_fd = -1;
 	client->address.sun_family = AF_UNIX;
 	strcpy(client->address.sun_path, address);
 	client->sending.limit = FRAME_HEADER_BYTES + FRAME_REQUEST_MAX;
@@ -54,6 +56,7 @@ int executor_client_new(const char *address, struct executor_client **ret_client
 static void disconnect(struct executor_client *client)
 {
 	owned_close(&client->fd);
+	owned_close(&client->arrived_fd);
 	buffer_reset(&client->received);
 }
 
@@ -133,6 +136,9 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	failed = failed ? failed : put_text(out, FIELD_SESSION_ID, request->session_id);
 	failed = failed ? failed : put_text(out, FIELD_CODE, request->code);
 	failed = failed ? failed : put_text(out, FIELD_STDIN, request->input);
+	failed = failed ? failed : put_text(out, FIELD_ENTRY_POINT, request->entry_point);
+	if (!failed && request->cases)
+		failed = buffer_append(out, request->cases->data, request->cases->length);
 	failed = failed ? failed : put_flag(out, FIELD_CREATE, request->create);
 	failed = failed ? failed : put_flag(out, FIELD_RESTRICTED, request->restricted);
 	failed = failed ? failed : put_flag(out, FIELD_DETACH, request->detach);
@@ -183,7 +189,7 @@ static int wait_for_bytes(const struct executor_client *client, int hangup_fd, i
 	}
 }
 
-static int receive(struct executor_client *client, int *ret_fd)
+static int receive(struct executor_client *client)
 {
 	int fd = -1;
 	int failed = buffer_reserve(&client->received, RECEIVE_BYTES);
@@ -196,10 +202,17 @@ static int receive(struct executor_client *client, int *ret_fd)
 	if (got > 0)
 		client->received.length += (size_t)got;
 	if (fd >= 0) {
-		owned_close(ret_fd);
-		*ret_fd = fd;
+		owned_close(&client->arrived_fd);
+		client->arrived_fd = fd;
 	}
 	return got > 0 ? 0 : got == 0 ? -ECONNRESET : (int)got;
+}
+
+/* The descriptor that came with a frame, in place of an earlier frame's. */
+static void take_descriptor(struct executor_client *client, struct executor_answer *answer)
+{
+	owned_close(&answer->fd);
+	answer->fd = take_fd(&client->arrived_fd);
 }
 
 /* The sandbox is there and waits: the files go in, and it goes on. */
@@ -220,7 +233,7 @@ static int put_files(const struct executor_client *client, const struct exec_req
 }
 
 /* One frame of the answer. 1 if it was the final one, 0 if not, or -errno. */
-static int take_frame(const struct executor_client *client, const struct exec_request *request,
+static int take_frame(struct executor_client *client, const struct exec_request *request,
 		      const struct frame_header *header, const uint8_t *payload,
 		      struct executor_answer *answer)
 {
@@ -232,11 +245,14 @@ static int take_frame(const struct executor_client *client, const struct exec_re
 	case FRAME_STDERR:
 		return buffer_append(&answer->err, payload, header->length);
 	case FRAME_WORKSPACE:
+		take_descriptor(client, answer);
 		return put_files(client, request, answer->fd);
 	case FRAME_OUTCOME:
 	case FRAME_REPLY:
 	case FRAME_REFUSAL:
 		answer->type = (enum frame_type)header->type;
+		if (client->arrived_fd >= 0)
+			take_descriptor(client, answer);
 		if (buffer_append(&answer->payload, payload, header->length))
 			return -ENOMEM;
 		return fields_check(payload, header->length) ? -EBADMSG : 1;
@@ -283,7 +299,7 @@ static int converse(struct executor_client *client, const struct exec_request *r
 	while (done == 0) {
 		done = wait_for_bytes(client, wait->hangup_fd, deadline_ms);
 		if (!done)
-			done = receive(client, &answer->fd);
+			done = receive(client);
 		if (!done)
 			done = take_frames(client, request, answer);
 	}

@@ -16,8 +16,9 @@
 enum { EXEC_LIMITS = FIELD_UNDO_DEPTH - FIELD_WALL_MS + 1 };
 
 /* Files for a one-shot: put() is called with the workspace's directory when the
- * sandbox is there and its program not yet started. 0, or -errno, which gives
- * the run up. The descriptor stays the answer's. */
+ * sandbox is there and its program not yet started; for judging, that uses
+ * several sandboxes, once for each. 0, or -errno, which gives the run up. The
+ * descriptor stays the answer's: the last one. */
 struct exec_files {
 	int (*put)(void *context, int workspace_fd);
 	void *context;
@@ -33,6 +34,8 @@ struct exec_request {
 	struct text session_id;
 	struct text code;
 	struct text input; /* standard input; end of file follows in any case */
+	struct text entry_point;
+	const struct buffer *cases; /* FIELD_CASE, as often as there are cases; NULL: none */
 	bool create, restricted, detach, clear_files;
 	const struct exec_files *files; /* NULL: none go in or out */
 	uint64_t limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */

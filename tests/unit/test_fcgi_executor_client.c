@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -158,6 +159,30 @@ static void play_workspace_without_folder(int fd, const struct frame_header *req
 	say(fd, FRAME_WORKSPACE, request->number, NULL, 0);
 }
 
+/* A workspace for each of three sandboxes; then nothing but the frame. */
+static void play_workspaces(int fd, const struct frame_header *request, const uint8_t *payload)
+{
+	struct frame_header header = { .version = PROTOCOL_VERSION,
+				       .type = FRAME_WORKSPACE,
+				       .number = request->number };
+	uint8_t head[FRAME_HEADER_BYTES];
+	struct field_view field;
+
+	assert_int_equal(fields_check(payload, request->length), 0);
+	assert_int_equal(fields_find(payload, request->length, FIELD_ENTRY_POINT, &field), 1);
+	assert_memory_equal(field.value, "add", 3);
+	assert_int_equal(fields_find(payload, request->length, FIELD_CASE, &field), 1);
+	for (int i = 0; i < 3; i++) {
+		int folder = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+		frame_encode_header(&header, head);
+		assert_int_equal(frame_send_with_fd(fd, head, sizeof head, folder), 0);
+		close(folder);
+		assert_int_equal(read_all(fd, head, sizeof head), 0);
+	}
+	say(fd, FRAME_WORKSPACE, request->number, NULL, 0);
+}
+
 static int put_calls;
 
 static int put(void *context, int workspace_fd)
@@ -205,6 +230,47 @@ static void test_files_for_a_run(void **state)
 	assert_false(kept);
 	assert_int_equal(call_with_files(play_workspace_without_folder, 0, &kept), -EPROTO);
 	assert_int_equal(put_calls, 0);
+}
+
+static size_t count_descriptors(void)
+{
+	size_t count = 0;
+	DIR *folder = opendir("/proc/self/fd");
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+/* A frame without a descriptor must not make the last one's be used again. */
+static void test_files_for_several_sandboxes(void **state)
+{
+	struct executor_wait wait = { -1, 2000 };
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	AUTO_BUFFER cases = BUFFER_INIT(0);
+	int put_result = 0;
+	struct exec_files files = { put, &put_result };
+	const struct exec_request request = { .call = FRAME_EVALUATE,
+					      .code = TEXT("1"),
+					      .entry_point = TEXT("add"),
+					      .cases = &cases,
+					      .files = &files };
+	struct executor_client *client;
+	struct stage stage;
+	size_t before = count_descriptors();
+
+	(void)state;
+	put_calls = 0;
+	assert_int_equal(fields_put_bytes(&cases, FIELD_CASE, NULL, 0), 0);
+	stage_open(&stage, play_workspaces);
+	assert_int_equal(executor_client_new(stage.path, &client), 0);
+	assert_int_equal(executor_client_call(client, &request, &wait, &answer), -EPROTO);
+	assert_int_equal(put_calls, 3);
+	executor_client_free(client);
+	stage_close(&stage);
+	assert_int_equal(count_descriptors(), before);
 }
 
 /* ---- the plays ---------------------------------------------------------- */
@@ -422,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_a_client_that_goes_away_cancels),
 		cmocka_unit_test(test_a_request_that_is_too_large),
 		cmocka_unit_test(test_files_for_a_run),
+		cmocka_unit_test(test_files_for_several_sandboxes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
