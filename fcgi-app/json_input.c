@@ -106,7 +106,8 @@ void input_wrong(struct input *input, const char *field, const char *message)
 
 	if (input->wrong == INPUT_ERRORS_MAX)
 		return;
-	snprintf(error->field, sizeof error->field, "%s", field);
+	snprintf(error->field, sizeof error->field, "%s%s%s", input->place,
+		 input->inside ? "." : "", field);
 	snprintf(error->message, sizeof error->message, "%s", message);
 	input->wrong++;
 }
@@ -132,8 +133,34 @@ static struct json_object *find(const struct input *input, const char *field)
 {
 	struct json_object *value = NULL;
 
-	json_object_object_get_ex(input->root, field, &value);
+	json_object_object_get_ex(input->inside ? input->inside : input->root, field, &value);
 	return value;
+}
+
+void input_enter(struct input *input, struct json_object *object, const char *place)
+{
+	input->inside = object;
+	snprintf(input->place, sizeof input->place, "%s", place);
+}
+
+void input_leave(struct input *input)
+{
+	input->inside = NULL;
+	input->place[0] = '\0';
+}
+
+bool input_has(const struct input *input, const char *field)
+{
+	return find(input, field) != NULL;
+}
+
+void input_too_many(struct input *input, const char *field, size_t most, size_t count)
+{
+	char message[96];
+
+	snprintf(message, sizeof message, "must have at most %zu items, not %zu", most, count);
+	input_wrong(input, field, message);
+	input->too_large = true;
 }
 
 static bool text_fits(struct input *input, const char *field, unsigned flags, size_t most_bytes,
@@ -232,6 +259,29 @@ uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least
 		return 0;
 	}
 	return (uint64_t)(seconds * 1000.0 + 0.5);
+}
+
+bool input_number(struct input *input, const char *field, double least, double *ret_number)
+{
+	struct json_object *value = find(input, field);
+	char message[96];
+	double number;
+
+	if (!value)
+		return false;
+	if (!json_object_is_type(value, json_type_int) &&
+	    !json_object_is_type(value, json_type_double)) {
+		wrong_type(input, field, "a number", value);
+		return false;
+	}
+	number = json_object_get_double(value);
+	if (!isfinite(number) || number < least) {
+		snprintf(message, sizeof message, "must be a finite number of at least %g", least);
+		input_wrong(input, field, message);
+		return false;
+	}
+	*ret_number = number;
+	return true;
 }
 
 struct json_object *input_object(struct input *input, const char *field)

@@ -14,7 +14,7 @@
 
 struct json_object;
 
-enum { INPUT_ERRORS_MAX = 8 };
+enum { INPUT_ERRORS_MAX = 8, INPUT_PLACE_BYTES = 40 };
 
 enum input_flag {
 	INPUT_REQUIRED = 1,
@@ -24,6 +24,8 @@ enum input_flag {
 
 struct input {
 	struct json_object *root;
+	struct json_object *inside;    /* what the getters look at; NULL: the root */
+	char place[INPUT_PLACE_BYTES]; /* its name, "cases[3]" */
 	size_t wrong;
 	bool too_large; /* one of them only for its size */
 	struct field_error errors[INPUT_ERRORS_MAX];
@@ -46,9 +48,24 @@ bool input_bool(struct input *input, const char *field, bool fallback);
 uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least_s,
 			  unsigned most_s);
 
+/* A finite number of at least `least`. True with *ret_number set; false if it is
+ * absent, or wrong (then noted). */
+bool input_number(struct input *input, const char *field, double least, double *ret_number);
+
 /* The object or array under a field, NULL if absent or wrong (then noted). */
 struct json_object *input_object(struct input *input, const char *field);
 struct json_object *input_array(struct input *input, const char *field);
+
+/* Until input_leave() the getters look for members of this object, and errors
+ * name them "place.member". The object belongs to the input. */
+void input_enter(struct input *input, struct json_object *object, const char *place);
+void input_leave(struct input *input);
+
+/* Is there such a member, and is it not null? */
+bool input_has(const struct input *input, const char *field);
+
+/* Note that an array or object has too many members: 413 if only that is wrong. */
+void input_too_many(struct input *input, const char *field, size_t most, size_t count);
 
 /* Note an error that a caller found. */
 void input_wrong(struct input *input, const char *field, const char *message);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_check.h"
+
 static void put(struct json_writer *writer, const void *bytes, size_t length)
 {
 	if (!writer->error)
@@ -117,6 +119,18 @@ void writer_text(struct json_writer *writer, const char *key, struct text value)
 		put_quoted(writer, value);
 	else
 		put_string(writer, "null");
+}
+
+void writer_json(struct json_writer *writer, const char *key, struct text value)
+{
+	size_t offset;
+
+	if (!value.data || json_check(value.data, value.length, &offset)) {
+		writer_text(writer, key, value);
+		return;
+	}
+	put_key(writer, key);
+	put(writer, value.data, value.length);
 }
 
 void writer_string(struct json_writer *writer, const char *key, const char *value)

@@ -36,6 +36,10 @@ void writer_unsigned(struct json_writer *writer, const char *key, uint64_t value
 void writer_bool(struct json_writer *writer, const char *key, bool value);
 void writer_null(struct json_writer *writer, const char *key);
 
+/* JSON from elsewhere, put in as it is; as a string where it is no JSON, so that
+ * the answer stays well-formed whatever the value says. Absent: null. */
+void writer_json(struct json_writer *writer, const char *key, struct text value);
+
 /* value / 10^decimals with that many decimals at most: 1200, 3 gives 1.2. */
 void writer_decimal(struct json_writer *writer, const char *key, uint64_t value, int decimals);
 

@@ -33,6 +33,29 @@ static void test_texts(void **state)
 	text_gives(TEXT("a\xe2\x82"), "\"a\xef\xbf\xbd\"");
 }
 
+static void json_gives(struct text text, const char *expected)
+{
+	AUTO_BUFFER out = BUFFER_INIT(0);
+	struct json_writer writer = JSON_WRITER(&out);
+
+	writer_json(&writer, NULL, text);
+	assert_int_equal(writer.error, 0);
+	assert_int_equal(out.length, strlen(expected));
+	assert_memory_equal(out.data, expected, out.length);
+}
+
+static void test_json_from_elsewhere(void **state)
+{
+	(void)state;
+	json_gives((struct text){ 0 }, "null");
+	json_gives(TEXT("{\"a\": [1, 2.5]}"), "{\"a\": [1, 2.5]}");
+	json_gives(TEXT("\"x\""), "\"x\"");
+	json_gives(TEXT(""), "\"\"");
+	json_gives(TEXT("NaN"), "\"NaN\"");
+	json_gives(TEXT("1],\"passed\":[true"), "\"1],\\\"passed\\\":[true\"");
+	json_gives(TEXT("\"\xff\""), "\"\\\"\xef\xbf\xbd\\\"\"");
+}
+
 static void test_structure(void **state)
 {
 	static const char expected[] =
@@ -122,9 +145,9 @@ static void test_an_error_sticks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),           cmocka_unit_test(test_structure),
-		cmocka_unit_test(test_decimals),        cmocka_unit_test(test_base64),
-		cmocka_unit_test(test_an_error_sticks),
+		cmocka_unit_test(test_texts),     cmocka_unit_test(test_json_from_elsewhere),
+		cmocka_unit_test(test_structure), cmocka_unit_test(test_decimals),
+		cmocka_unit_test(test_base64),    cmocka_unit_test(test_an_error_sticks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
