@@ -49,6 +49,8 @@ static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
 		  "largest program" },
 		{ "stdin_bytes", SETTING_NUMBER, &c->stdin_bytes, "1048576", 0, 2097152, NULL,
 		  "largest standard input" },
+		{ "evaluate_cases", SETTING_NUMBER, &c->evaluate_cases, "1000", 1, 10000, NULL,
+		  "most cases of one evaluation" },
 		{ "answer_ms", SETTING_NUMBER, &c->answer_ms, "90000", 1000, 600000, NULL,
 		  "longest wait for the executor's answer to one request" },
 		{ "stop_ms", SETTING_NUMBER, &c->stop_ms, "35000", 0, 600000, NULL,

@@ -23,6 +23,7 @@ struct config {
 	uint64_t body_bytes;
 	uint64_t code_bytes;
 	uint64_t stdin_bytes;
+	uint64_t evaluate_cases;
 	uint64_t answer_ms; /* longest wait for the executor's answer */
 	uint64_t stop_ms;   /* longest wait for running requests at the end */
 	char *api_key;      /* opens the list of sessions; empty: to loopback only */

@@ -39,6 +39,7 @@ void workspaces_read(struct exchange *exchange);
 void workspaces_delete(struct exchange *exchange);
 void workspaces_rename(struct exchange *exchange);
 void workspaces_run(struct exchange *exchange);
+void workspaces_evaluate(struct exchange *exchange);
 void workspaces_fork(struct exchange *exchange);
 
 /* session_files.c */
@@ -58,6 +59,7 @@ void sessions_list(struct exchange *exchange);
 void sessions_show(struct exchange *exchange);
 void sessions_execute(struct exchange *exchange);
 void sessions_run(struct exchange *exchange);
+void sessions_evaluate(struct exchange *exchange);
 void sessions_interrupt(struct exchange *exchange);
 void sessions_reset(struct exchange *exchange);
 void sessions_undo(struct exchange *exchange);

@@ -84,7 +84,7 @@ static void write_lines(struct json_writer *writer, const char *key, struct text
 	writer_close_array(writer);
 }
 
-static void write_exception(struct json_writer *writer, const struct outcome *outcome)
+void result_write_exception(struct json_writer *writer, const struct outcome *outcome)
 {
 	const struct report *report = &outcome->report;
 
@@ -104,7 +104,7 @@ static void write_exception(struct json_writer *writer, const struct outcome *ou
 	writer_close_object(writer);
 }
 
-static void write_usage(struct json_writer *writer, const struct outcome *outcome)
+void result_write_usage(struct json_writer *writer, const struct outcome *outcome)
 {
 	writer_open_object(writer, "usage");
 	writer_decimal(writer, "wall_ms", outcome->wall_us, 3);
@@ -121,14 +121,14 @@ void result_write(struct json_writer *writer, const struct outcome *outcome, str
 	writer_text(writer, "stderr", outcome->err);
 	writer_text(writer, "result", outcome->report.result);
 	write_outputs(writer, &outcome->report);
-	write_exception(writer, outcome);
+	result_write_exception(writer, outcome);
 	writer_number(writer, "return_code", outcome->return_code);
 	if (outcome->signal)
 		writer_unsigned(writer, "signal", outcome->signal);
 	else
 		writer_null(writer, "signal");
 	writer_decimal(writer, "execution_time", outcome->wall_us, 6);
-	write_usage(writer, outcome);
+	result_write_usage(writer, outcome);
 	writer_open_object(writer, "truncated");
 	writer_bool(writer, "stdout", outcome->stdout_truncated);
 	writer_bool(writer, "stderr", outcome->stderr_truncated);

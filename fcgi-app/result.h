@@ -10,4 +10,9 @@
 void result_write(struct json_writer *writer, const struct outcome *outcome,
 		  struct text session_id);
 
+/* Its parts for other answers: "exception", null where the program raised none,
+ * and "usage". */
+void result_write_exception(struct json_writer *writer, const struct outcome *outcome);
+void result_write_usage(struct json_writer *writer, const struct outcome *outcome);
+
 #endif

@@ -26,6 +26,7 @@ const struct route routes[] = {
 	{ METHOD_POST, "/delete_file", workspaces_delete, DIALECT_WORKSPACE, 0 },
 	{ METHOD_POST, "/rename_file", workspaces_rename, DIALECT_WORKSPACE, 0 },
 	{ METHOD_POST, "/run", workspaces_run, DIALECT_WORKSPACE, 0 },
+	{ METHOD_POST, "/evaluate_code", workspaces_evaluate, DIALECT_WORKSPACE, 0 },
 	{ METHOD_POST, "/fork_session", workspaces_fork, DIALECT_WORKSPACE, 0 },
 
 	{ METHOD_POST, "/execute", strict_execute, DIALECT_STRICT, 0 },
@@ -40,6 +41,7 @@ const struct route routes[] = {
 	{ METHOD_DELETE, "/api/v1/sessions/{id}", sessions_delete, DIALECT_NATIVE, 0 },
 	{ METHOD_POST, "/api/v1/sessions/{id}/execute", sessions_execute, DIALECT_NATIVE, 0 },
 	{ METHOD_POST, "/api/v1/sessions/{id}/run", sessions_run, DIALECT_NATIVE, 0 },
+	{ METHOD_POST, "/api/v1/sessions/{id}/evaluate", sessions_evaluate, DIALECT_NATIVE, 0 },
 	{ METHOD_POST, "/api/v1/sessions/{id}/interrupt", sessions_interrupt, DIALECT_NATIVE, 0 },
 	{ METHOD_POST, "/api/v1/sessions/{id}/reset", sessions_reset, DIALECT_NATIVE, 0 },
 	{ METHOD_POST, "/api/v1/sessions/{id}/undo", sessions_undo, DIALECT_NATIVE, 0 },

@@ -64,15 +64,29 @@ static void set_retry_after(struct exchange *exchange, const struct executor_ans
 		answer_header_number(exchange, "Retry-After", (unsigned long)((ms + 999) / 1000));
 }
 
+bool run_refused_field(const struct executor_answer *answer, enum field field)
+{
+	return answer->type == FRAME_REFUSAL && run_refusal(answer) == REFUSAL_INVALID &&
+	       text_equals(refusal_text(answer, FIELD_FIELD_NAME), protocol_field_name(field));
+}
+
 void run_refuse(struct exchange *exchange, const struct executor_answer *answer)
+{
+	run_refuse_as(exchange, answer, refusals[REFUSAL_INVALID].status);
+}
+
+void run_refuse_as(struct exchange *exchange, const struct executor_answer *answer,
+		   int invalid_status)
 {
 	enum refusal refusal = run_refusal(answer);
 	struct text message = refusal_text(answer, FIELD_MESSAGE);
 	struct text field = refusal_text(answer, FIELD_FIELD_NAME);
 	char detail[160], name[48];
+	int status;
 
 	if (refusal == REFUSAL_COUNT)
 		refusal = REFUSAL_INTERNAL;
+	status = refusal == REFUSAL_INVALID ? invalid_status : refusals[refusal].status;
 	if (message.data)
 		snprintf(detail, sizeof detail, "%.*s", (int)message.length, message.data);
 	else
@@ -80,9 +94,9 @@ void run_refuse(struct exchange *exchange, const struct executor_answer *answer)
 	set_retry_after(exchange, answer, refusals[refusal].retry_after_s);
 	if (refusal == REFUSAL_INVALID && field.data) {
 		snprintf(name, sizeof name, "%.*s", (int)field.length, field.data);
-		answer_field_problem(exchange, refusals[refusal].status, name, detail);
+		answer_field_problem(exchange, status, name, detail);
 	} else {
-		answer_problem(exchange, refusals[refusal].status, detail);
+		answer_problem(exchange, status, detail);
 	}
 }
 

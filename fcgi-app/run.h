@@ -33,7 +33,13 @@ void run_not_understood(struct exchange *exchange);
 /* Which refusal a FRAME_REFUSAL holds; REFUSAL_COUNT if none that we know. */
 enum refusal run_refusal(const struct executor_answer *answer);
 
-/* The problem answer for a refusal. */
+/* The problem answer for a refusal; the second with the status that the dialect
+ * has for a wrong field (422 in the first). */
 void run_refuse(struct exchange *exchange, const struct executor_answer *answer);
+void run_refuse_as(struct exchange *exchange, const struct executor_answer *answer,
+		   int invalid_status);
+
+/* Is it a refusal because of this field of the request? */
+bool run_refused_field(const struct executor_answer *answer, enum field field);
 
 #endif

@@ -166,6 +166,7 @@ void service_info(struct exchange *exchange)
 	writer_unsigned(&writer, "body_bytes", exchange->config->body_bytes);
 	writer_unsigned(&writer, "code_bytes", exchange->config->code_bytes);
 	writer_unsigned(&writer, "stdin_bytes", exchange->config->stdin_bytes);
+	writer_unsigned(&writer, "evaluate_cases", exchange->config->evaluate_cases);
 	writer_close_object(&writer);
 	answer_finish(exchange, &writer);
 }

@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "carried_files.h"
+#include "evaluate.h"
 #include "handlers.h"
 #include "ids.h"
 #include "json_input.h"
@@ -15,7 +16,12 @@
 #include "session_view.h"
 #include "workspace.h"
 
-enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, IDLE_MOST_S = 7 * 24 * 3600 };
+enum {
+	TIMEOUT_LEAST_S = 1,
+	TIMEOUT_MOST_S = 30,
+	CASE_DEFAULT_MS = 5000, /* of each case in judging */
+	IDLE_MOST_S = 7 * 24 * 3600,
+};
 
 /* The operator may look at and end what the list shows of the strict dialect. */
 static bool may_name(const struct exchange *exchange, enum frame_type call, struct text id)
@@ -249,6 +255,35 @@ void sessions_run(struct exchange *exchange)
 	writer_open_object(&writer, "files");
 	writer_close_object(&writer);
 	answer_finish(exchange, &writer);
+}
+
+/* Judging: beside the session, in sandboxes of its own with copies of its files. */
+void sessions_evaluate(struct exchange *exchange)
+{
+	AUTO_EVALUATE evaluate = EVALUATE_INIT;
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_EVALUATE, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	evaluate_read(exchange->config, &input, "cases", &evaluate);
+	uint64_t timeout_ms = input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
+	if (!input.wrong && !evaluate.count)
+		input_wrong(&input, "cases", "must be an array of at least one case");
+	if (input_refused(exchange, &input, 422))
+		return;
+	AUTO_FD files = workspace_open(exchange, request.session_id, NULL);
+	if (files < 0)
+		return;
+	const struct evaluate_call call = { .session_id = request.session_id,
+					    .workspace_fd = files,
+					    .wall_ms = timeout_ms ? timeout_ms : CASE_DEFAULT_MS,
+					    .cpu_ms = timeout_ms ? timeout_ms : CASE_DEFAULT_MS,
+					    .limits_may_be_lower = timeout_ms == 0,
+					    .invalid_status = 422 };
+	if (evaluate_ask(exchange, &call, &evaluate))
+		evaluate_answer(exchange, &evaluate, true);
 }
 
 /* The calls that change a session and have little to tell but that it is done. */

@@ -1,9 +1,11 @@
-/* workspaces.c - dialect C: files and commands of a session that the client names. */
+/* workspaces.c - dialect C: files and commands of a session that the client names,
+ * and judging. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
+#include "evaluate.h"
 #include "files.h"
 #include "form.h"
 #include "handlers.h"
@@ -15,7 +17,12 @@
 
 #define PATH_EXPECTED "must be a relative path in UTF-8 that stays inside the workspace"
 
-enum { RUN_WALL_MS = 30000 };
+enum {
+	RUN_WALL_MS = 30000,
+	/* of each case: what this dialect promises, below the profile's own limits */
+	CASE_WALL_MS = 5000,
+	CASE_CPU_MS = 4000,
+};
 
 /* ---- what a request names: everything wrong is 400 here ------------------- */
 
@@ -242,6 +249,57 @@ void workspaces_run(struct exchange *exchange)
 	writer_text(&writer, "id", request.session_id);
 	writer_number(&writer, "return_code", outcome.return_code);
 	answer_finish(exchange, &writer);
+}
+
+/* ---- judging -------------------------------------------------------------- */
+
+/* The files of the session, if the request names one and it exists: code that
+ * needs none is judged without. False when the problem answer has been given. */
+static bool open_if_there(struct exchange *exchange, struct text id, int *ret_fd)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	if (!id.data || !workspace_ask(exchange, id, NULL, &answer, ret_fd))
+		return true;
+	if (answer.type != FRAME_REFUSAL)
+		return false;
+	if (run_refusal(&answer) == REFUSAL_NO_SESSION)
+		return true;
+	run_refuse(exchange, &answer);
+	return false;
+}
+
+/* An id may be absent or empty here. */
+static struct text take_optional_id(struct input *input)
+{
+	struct text id = input_text(input, "id", 0, SIZE_MAX);
+
+	if (id.length && !id_valid(id))
+		input_wrong(input, "id", ID_EXPECTED);
+	return id.length ? id : (struct text){ 0 };
+}
+
+void workspaces_evaluate(struct exchange *exchange)
+{
+	AUTO_EVALUATE evaluate = EVALUATE_INIT;
+	AUTO_INPUT input = { 0 };
+	AUTO_FD files = -1;
+
+	if (!input_open(exchange, false, &input))
+		return;
+	struct text id = take_optional_id(&input);
+	evaluate_read(exchange->config, &input, "io_cases", &evaluate);
+	if (input_refused(exchange, &input, 400) || !open_if_there(exchange, id, &files))
+		return;
+	/* Without the id: a session that ends meanwhile is no reason to refuse. */
+	const struct evaluate_call call = { .profile = "workspace",
+					    .workspace_fd = files,
+					    .wall_ms = CASE_WALL_MS,
+					    .cpu_ms = CASE_CPU_MS,
+					    .limits_may_be_lower = true,
+					    .invalid_status = 400 };
+	if (evaluate_ask(exchange, &call, &evaluate))
+		evaluate_answer(exchange, &evaluate, false);
 }
 
 /* ---- fork ----------------------------------------------------------------- */

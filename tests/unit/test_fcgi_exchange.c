@@ -330,6 +330,48 @@ static void test_dialects_without_a_session(void **state)
 	status_is(post("/api/v1/sessions/-x/undo", "", ""), 422);
 }
 
+static void test_judging_names_the_wrong_field(void **state)
+{
+	static const char code[] = "/evaluate_code";
+	static const char native[] = "/api/v1/sessions/ada/evaluate";
+	struct fake *fake;
+
+	(void)state;
+	fake = post(code,
+		    "{\"code\":\"1\",\"entry_point\":\"f\",\"io_cases\":[{\"input\":\"\","
+		    "\"output\":\"1\"},{\"input\":5,\"output\":\"1\"}]}",
+		    "");
+	status_is(fake, 400);
+	has(fake, "\"field\":\"io_cases[1].input\",\"message\":\"must be a string");
+	fake = post(native,
+		    "{\"code\":\"1\",\"cases\":[{\"stdin\":\"\"},7,{\"stdin\":\"\","
+		    "\"stdout\":\"\",\"tolerance\":-1}]}",
+		    "");
+	status_is(fake, 422);
+	has(fake, "cases[0].stdout");
+	has(fake, "{\"field\":\"cases[1]\",\"message\":\"must be an object\"}");
+	has(fake, "cases[2].tolerance");
+	fake = post(code, "{\"code\":\"1\",\"io_cases\":[{\"input\":\"\",\"output\":\"1\"}]}", "");
+	status_is(fake, 400);
+	has(fake, "\"field\":\"entry_point\"");
+	fake = post(native, "{\"code\":\"1\",\"cases\":[{},{},{},{}]}", "");
+	status_is(fake, 413);
+	has(fake, "must have at most 3 items, not 4");
+	status_is(post(code, "{\"code\":\"1\",\"io_cases\":{}}", ""), 400);
+	status_is(post(code, "{\"code\":\"1\",\"id\":\"../x\"}", ""), 400);
+	status_is(post(code, "{\"io_cases\":[]}", ""), 400);
+	status_is(post(native, "{\"code\":\"1\"}", ""), 422);
+	status_is(post(native, "{\"code\":\"1\",\"cases\":[]}", ""), 422);
+	status_is(post(native, "{\"code\":\"1\",\"cases\":[{\"stdout\":\"\"}],\"timeout\":31}", ""),
+		  422);
+	/* nothing is wrong with these: they get as far as the executor */
+	status_is(post(code, "{\"code\":\"1\"}", ""), 503);
+	status_is(
+		post(code, "{\"code\":\"1\",\"id\":\"\",\"entry_point\":\"\",\"io_cases\":[]}", ""),
+		503);
+	status_is(post(native, "{\"code\":\"1\",\"cases\":[{\"stdout\":\"\"}]}", ""), 503);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -343,6 +385,7 @@ static int set_up(void **state)
 		.body_bytes = 1024,
 		.code_bytes = 32,
 		.stdin_bytes = 32,
+		.evaluate_cases = 3,
 		.answer_ms = 1000,
 	};
 	return 0;
@@ -375,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_a_body_of_unknown_length),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_dialects_without_a_session),
+		cmocka_unit_test(test_judging_names_the_wrong_field),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
