@@ -330,7 +330,7 @@ class Commands(WithSession):
 
 
 class Dialect(unittest.TestCase):
-    """The workspace dialect, but for judging."""
+    """The workspace dialect, but for judging (test_judging.py)."""
 
     def setUp(self):
         self.session = str(uuid.uuid4())
