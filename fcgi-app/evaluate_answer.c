@@ -84,14 +84,15 @@ static void write_error(struct json_writer *writer, const struct evaluate_result
 
 /* ---- cases ---------------------------------------------------------------- */
 
-/* A program's output is text already; a returned value comes as JSON. */
+/* A program's output is text already, if only empty; a returned value comes as JSON. */
 static void write_values(struct json_writer *writer, const struct evaluate_case *one,
 			 const struct evaluate_result *result)
 {
 	if (result->got.data || !one->prints)
 		writer_json(writer, "got", result->got);
 	else
-		writer_text(writer, "got", result->printed);
+		writer_text(writer, "got",
+			    result->printed.data || !result->known ? result->printed : TEXT(""));
 	if (result->expected.data || !one->prints)
 		writer_json(writer, "expected", result->expected);
 	else

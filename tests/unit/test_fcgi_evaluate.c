@@ -240,6 +240,30 @@ static void test_details(void **state)
 	free(body);
 }
 
+/* A program that ran printed something, if only nothing; one that did not run is null. */
+static void test_programs(void **state)
+{
+	struct evaluate_case one = { .prints = true, .input = TEXT(""), .output = TEXT("8\n") };
+	struct evaluate_result result = { .known = true, .outcome = { .status = STATUS_SUCCESS } };
+	struct evaluate evaluate = { .cases = &one, .count = 1, .results = &result };
+	static const char *const got[] = {
+		"\"got\":\"\",\"expected\":\"8\\n\",\"error\":null",
+		"\"got\":null,\"expected\":\"8\\n\",\"error\":\"the code"
+	};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct exchange exchange = { 0 };
+
+		evaluate.load_failed = i == 1;
+		evaluate_answer(&exchange, &evaluate, false);
+		buffer_append(&exchange.reply, "", 1);
+		assert_non_null(strstr((const char *)exchange.reply.data, got[i]));
+		buffer_reset(&exchange.reply);
+		buffer_reset(&exchange.headers);
+	}
+}
+
 static int decode(size_t count, size_t first, size_t second)
 {
 	static const struct verdict passed = { .passed = 1 };
@@ -286,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_forged_values),
 		cmocka_unit_test(test_code_that_does_not_load),
 		cmocka_unit_test(test_details),
+		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_every_case_has_one_verdict),
 		cmocka_unit_test(test_no_cases),
 	};
