@@ -164,9 +164,17 @@ static bool is_inside(PyTracebackObject *entry, PyObject *filename)
 	return inside;
 }
 
-void python_traceback_strip(PyObject *exception, PyObject *filename)
+/* A new reference, or NULL. An exception that no frame has seen can have None. */
+static PyObject *first_entry(PyObject *exception)
 {
 	AUTO_OBJECT *first = PyException_GetTraceback(exception);
+
+	return first && PyTraceBack_Check(first) ? take_object(&first) : NULL;
+}
+
+void python_traceback_strip(PyObject *exception, PyObject *filename)
+{
+	AUTO_OBJECT *first = first_entry(exception);
 
 	for (PyTracebackObject *at = (PyTracebackObject *)first; at; at = at->tb_next) {
 		if (is_inside(at, filename)) {
@@ -194,7 +202,7 @@ static long syntax_line(PyObject *exception, PyObject *filename)
 
 long python_traceback_line(PyObject *exception, PyObject *filename)
 {
-	AUTO_OBJECT *first = PyException_GetTraceback(exception);
+	AUTO_OBJECT *first = first_entry(exception);
 	long line = 0;
 
 	for (PyTracebackObject *at = (PyTracebackObject *)first; at; at = at->tb_next) {
