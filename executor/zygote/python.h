@@ -46,7 +46,7 @@ void python_after_fork_case(void);
 /* What a job asks for: the decoded fields of the mailbox's job. */
 struct job {
 	enum job_kind kind;
-	const char *code; /* source bytes; not NUL-terminated */
+	const char *code; /* the payload: source bytes; not NUL-terminated */
 	size_t code_length;
 	bool restricted;  /* the playground's Python-level courtesy */
 	bool streaming;   /* somebody watches: no buffering, as with python3 -u */
@@ -56,7 +56,8 @@ struct job {
 /* Run one job. Descriptors 0 to 2 are the job's own. Everything that the
  * answer needs goes into `report` as fields (protocol.h: RESULT, EXCEPTION_*,
  * TRACEBACK, ENDED_BY, EXIT_CODE, VARIABLE, PURE), cut to fit: the report never fails
- * for its size. The traceback has been written to descriptor 2 as well, as
+ * for its size. The jobs of judging have lists of fields as payload, and fields of
+ * their own in the report: python_judge.h. The traceback has been written to descriptor 2 as well, as
  * python3 would. Returns the exit code that a shell would see. */
 int python_run(const struct job *job, struct buffer *report);
 

@@ -65,6 +65,15 @@ int python_main_create(bool restricted)
 	return 0;
 }
 
+int python_main_rename(const char *name)
+{
+	AUTO_OBJECT *text = PyUnicode_InternFromString(name);
+
+	if (!text || PyDict_SetItemString(python_main_globals(), "__name__", text) < 0)
+		return -1;
+	return PyDict_SetItem(PyImport_GetModuleDict(), text, module);
+}
+
 int python_main_mend(void)
 {
 	PyObject *globals = python_main_globals();

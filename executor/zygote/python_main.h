@@ -19,6 +19,10 @@ int python_main_prepare(void);
  * `restricted`, its builtins are the courteous ones. 0, or -1 with an error. */
 int python_main_create(bool restricted);
 
+/* Interpreter, after it: its __name__ is now `name`, and it is found under that in
+ * sys.modules too. 0, or -1 with an error. */
+int python_main_rename(const char *name);
+
 /* The namespace, borrowed; NULL before python_main_create(). */
 PyObject *python_main_globals(void);
 

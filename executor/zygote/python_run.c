@@ -4,6 +4,7 @@
 #include "python_cell.h"
 #include "python_fork.h"
 #include "python_job.h"
+#include "python_judge.h"
 #include "python_main.h"
 #include "python_outcome.h"
 #include "python_pure.h"
@@ -55,12 +56,14 @@ int python_run(const struct job *job, struct buffer *report)
 	case JOB_VARIABLES:
 		exit_code = list_variables(report);
 		break;
-	case JOB_COMMAND: /* never comes here */
 	case JOB_LOAD:
 	case JOB_CALL:
 	case JOB_EXPECT:
 	case JOB_PREPARE:
 	case JOB_COMPARE:
+		exit_code = python_judge_run(job, report);
+		break;
+	case JOB_COMMAND: /* never comes here */
 		break;
 	}
 	python_fork_end_stranger(exit_code);

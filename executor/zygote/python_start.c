@@ -15,6 +15,7 @@
 #include "python_ending.h"
 #include "python_finish.h"
 #include "python_hooks.h"
+#include "python_judge.h"
 #include "python_main.h"
 #include "python_object.h"
 #include "python_outcome.h"
@@ -154,7 +155,7 @@ static const struct {
 	{ "variables", python_variables_prepare },     { "the end", python_finish_prepare },
 	{ "exit functions", python_ending_prepare },   { "random numbers", python_random_prepare },
 	{ "os.register_at_fork", python_atfork_stop }, { "the audit hook", python_audit_install },
-	{ "pure cells", python_pure_prepare },
+	{ "pure cells", python_pure_prepare },       { "judging", python_judge_prepare },
 };
 
 static int prepare_parts(void)

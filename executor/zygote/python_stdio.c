@@ -148,6 +148,12 @@ static bool is_usable(PyObject *stream)
 	return stream && stream != Py_None && !is_closed(stream);
 }
 
+/* Is what an earlier job left unread of no concern to this one? */
+static bool has_own_input(enum job_kind kind)
+{
+	return kind == JOB_CELL || kind == JOB_CALL;
+}
+
 void python_stdio_begin(const struct job *job)
 {
 	bool other_buffering = job->streaming != unbuffered;
@@ -156,7 +162,7 @@ void python_stdio_begin(const struct job *job)
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
 		PyObject *stream = PySys_GetObject(rules[fd].name);
 		bool mine = stream && stream == ours[fd];
-		bool stale = mine && (fd == 0 ? job->kind == JOB_CELL : other_buffering);
+		bool stale = mine && (fd == 0 ? has_own_input(job->kind) : other_buffering);
 
 		if (stale || !is_usable(stream))
 			renew(fd);

@@ -19,7 +19,7 @@ void python_stdio_leave_pipes(struct stdio_pipes *pipes);
 /* Zygote, after it: take the stream objects. 0, or -1 with an error. */
 int python_stdio_prepare(void);
 
-/* Before a job. A cell starts with an unread stdin and with a stdout and stderr
+/* Before a job. A cell or a call starts with an unread stdin and with a stdout and stderr
  * that work, except where the program has put a live object of its own. No
  * error is set. */
 void python_stdio_begin(const struct job *job);
