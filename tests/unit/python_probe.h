@@ -18,7 +18,7 @@
 #include "owned.h"
 #include "python.h"
 
-enum { PROBE_REPORT_MAX = 512 << 10, PROBE_SECONDS_MAX = 30 };
+enum { PROBE_REPORT_MAX = 2 << 20, PROBE_SECONDS_MAX = 30 };
 
 /* What one job left behind. */
 struct probe {
