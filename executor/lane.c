@@ -124,8 +124,14 @@ static struct outcome as_seen(const struct lane *lane, const struct outcome *giv
 static void on_loaded(struct lane *lane, const struct outcome *given)
 {
 	struct outcome outcome = as_seen(lane, given, FIELD_ENDED_BY);
+	uint64_t ended_by = fields_number(given->report, given->report_length, FIELD_ENDED_BY,
+					  ENDED_NORMALLY);
 	AUTO_BUFFER exception = BUFFER_INIT(MAILBOX_REPORT_MAX);
 
+	if (outcome.status == STATUS_SUCCESS && ended_by != ENDED_NORMALLY) {
+		outcome.status = STATUS_ERROR; /* sys.exit(0), in the midst of it */
+		outcome.reason = REASON_EXIT;
+	}
 	if (outcome.status != STATUS_SUCCESS) {
 		keep_exception(&exception, &outcome, lane->evaluation->display_bytes);
 		outcome.report = exception.data;
