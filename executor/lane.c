@@ -53,19 +53,26 @@ static int put(struct buffer *list, struct field_view field)
 	return fields_put_bytes(list, field.tag, field.value, field.length);
 }
 
-/* Cut to what a result may show, between two characters. */
-static void pass_on(struct buffer *list, const struct outcome *outcome, unsigned tag, size_t most)
+/* Cut between two characters; empty if it is not there. */
+static struct field_view cut_field(const struct outcome *outcome, unsigned tag, size_t most)
 {
-	struct field_view field;
+	struct field_view field = { 0 };
 
-	if (fields_find(outcome->report, outcome->report_length, tag, &field) != 1)
-		return;
+	(void)fields_find(outcome->report, outcome->report_length, tag, &field);
 	if (field.length > most) {
 		field.length = most;
 		while (field.length && (field.value[field.length] & 0xc0) == 0x80)
 			field.length--;
 	}
-	(void)put(list, field);
+	return field;
+}
+
+static void pass_on(struct buffer *list, const struct outcome *outcome, unsigned tag, size_t most)
+{
+	struct field_view field = cut_field(outcome, tag, most);
+
+	if (field.value)
+		(void)put(list, field);
 }
 
 static void keep_exception(struct buffer *exception, const struct outcome *outcome, size_t most)
@@ -214,10 +221,31 @@ static void on_ran(struct lane *lane, const struct outcome *given)
 		leave_case(lane);
 }
 
+/* "the expected output could not be evaluated: NameError: name 'x' is ..." */
+static void say_failed_expectation(struct judged *judged, const struct outcome *outcome)
+{
+	enum { PART_MAX = 512 };
+	static const char failed[] = "the expected output could not be evaluated";
+	static const unsigned tags[] = { FIELD_EXCEPTION_TYPE, FIELD_EXCEPTION_MESSAGE };
+	AUTO_BUFFER text = BUFFER_INIT(sizeof failed + 2 * PART_MAX + 4);
+	int error = buffer_append(&text, failed, strlen(failed));
+
+	for (size_t i = 0; !error && i < sizeof tags / sizeof *tags; i++) {
+		struct field_view part = cut_field(outcome, tags[i], PART_MAX);
+
+		if (!part.length)
+			continue;
+		error = buffer_append(&text, ": ", 2);
+		if (!error)
+			error = buffer_append(&text, part.value, part.length);
+	}
+	if (!error)
+		(void)fields_put_bytes(&judged->got, FIELD_MESSAGE, text.data, text.length);
+}
+
 /* What was expected, as the submission's own names have it. */
 static void on_expected(struct lane *lane, const struct outcome *given)
 {
-	static const char failed[] = "the expected output could not be evaluated";
 	static const unsigned tags[] = { FIELD_EXPECTED_DATA, FIELD_EQUAL, FIELD_MESSAGE };
 	struct judged *judged = lane->judged;
 	struct outcome outcome = as_seen(lane, given, FIELD_ENDED_BY);
@@ -226,8 +254,7 @@ static void on_expected(struct lane *lane, const struct outcome *given)
 		for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
 			pass_on(&judged->got, &outcome, tags[i], MAILBOX_REPORT_MAX);
 	} else {
-		keep_exception(&judged->exception, &outcome, lane->evaluation->display_bytes);
-		(void)fields_put_text(&judged->got, FIELD_MESSAGE, failed);
+		say_failed_expectation(judged, &outcome);
 	}
 	judged->outcome.state = outcome.state;
 	end_run(lane);
@@ -300,10 +327,12 @@ static void on_idle(void *context, struct sandbox *sandbox)
 		lane->fresh = !sandbox_is_forked(sandbox);
 		begin_case(lane);
 	} else if (lane->phase == LANE_JOINS) {
-		if (sandbox_is_alone(sandbox))
+		if (sandbox_is_alone(sandbox)) {
 			lane_go_on(lane);
-		else /* files */
+		} else { /* files */
 			renew(lane);
+			evaluation_go_on(lane->evaluation);
+		}
 	}
 }
 
@@ -320,6 +349,8 @@ static void on_lost(void *context, struct sandbox *sandbox)
 	if (judged) {
 		judged->progress = CASE_RAN;
 		evaluation_ran(lane->evaluation, judged);
+	} else {
+		evaluation_go_on(lane->evaluation);
 	}
 }
 

@@ -51,7 +51,7 @@ static int put_case(const struct verdicts *verdicts, const struct judged *judged
 
 	if (!judged->calls)
 		put_asked(&one, judged, FIELD_CASE_STDOUT);
-	else if (!has(&judged->got, FIELD_EXPECTED_DATA) && !judged->needs_names)
+	else if (!has(&judged->got, FIELD_EXPECTED_DATA))
 		put_asked(&one, judged, FIELD_CASE_OUTPUT);
 	put_asked(&one, judged, FIELD_TOLERANCE);
 	if (!error && compares && judged->got.length)
