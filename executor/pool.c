@@ -129,22 +129,6 @@ static void on_died(void *context, struct sandbox *sandbox, int status)
 	lose(context, sandbox);
 }
 
-static void on_nothing(void *context, struct sandbox *sandbox)
-{
-	(void)context;
-	(void)sandbox;
-}
-
-static void on_output(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
-		      const uint8_t *bytes, size_t length)
-{
-	(void)context;
-	(void)sandbox;
-	(void)stream;
-	(void)bytes;
-	(void)length;
-}
-
 int pool_new(const struct pool_config *config, struct pool **ret_pool)
 {
 	struct pool *pool =
@@ -160,8 +144,6 @@ int pool_new(const struct pool_config *config, struct pool **ret_pool)
 void pool_refill(struct pool *pool)
 {
 	const struct sandbox_owner owner = { .idle = on_idle,
-					     .done = on_nothing,
-					     .output = on_output,
 					     .died = on_died,
 					     .failed = on_failed,
 					     .context = pool };

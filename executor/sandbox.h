@@ -29,6 +29,8 @@ struct sandbox;
 
 enum sandbox_stream { SANDBOX_STDOUT, SANDBOX_STDERR };
 
+/* done and output may be NULL, of an owner that starts no job; what the
+ * program writes meanwhile is then thrown away. */
 struct sandbox_owner {
 	/* The interpreter waits for a job; the first time, the sandbox is made. */
 	void (*idle)(void *context, struct sandbox *sandbox);

@@ -77,7 +77,8 @@ static void on_done(struct sandbox *sandbox, const struct notification *ring)
 		return; /* what came was too much for the owner */
 	sandbox->stdio_intact &= (ring->flags & NOTE_STDIO_INTACT) != 0;
 	sandbox->phase = SANDBOX_IDLE;
-	sandbox->owner.done(sandbox->owner.context, sandbox);
+	if (sandbox->owner.done)
+		sandbox->owner.done(sandbox->owner.context, sandbox);
 }
 
 static void on_freezing(struct sandbox *sandbox, const struct notification *ring)

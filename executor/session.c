@@ -252,27 +252,9 @@ static void on_failed(void *context, struct sandbox *sandbox)
 	replace_sandbox(session);
 }
 
-static void on_nothing(void *context, struct sandbox *sandbox)
-{
-	(void)context;
-	(void)sandbox;
-}
-
-static void on_stray_output(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
-			    const uint8_t *bytes, size_t length)
-{
-	(void)context;
-	(void)sandbox;
-	(void)stream;
-	(void)bytes;
-	(void)length;
-}
-
 static void own_sandbox(struct session *session)
 {
 	sandbox_set_owner(session->sandbox, &(struct sandbox_owner){ .idle = on_idle,
-								     .done = on_nothing,
-								     .output = on_stray_output,
 								     .died = on_died,
 								     .failed = on_failed,
 								     .context = session });
@@ -612,8 +594,6 @@ static void go_back_for(struct ticket *ticket, size_t drop)
 	bool fresh = false;
 
 	sandbox_set_owner(session->sandbox, &(struct sandbox_owner){ .idle = on_back,
-								     .done = on_nothing,
-								     .output = on_stray_output,
 								     .died = on_back_died,
 								     .failed = on_back_failed,
 								     .context = session });
