@@ -112,6 +112,7 @@ static void replay(const struct mailbox *job, const char *code)
 	(void)python_run(&(struct job){ .kind = JOB_CELL,
 					.code = code,
 					.code_length = job->replay_length,
+					.restricted = job->flags & MAILBOX_RESTRICTED,
 					.execution = job->execution },
 			 &report);
 }
