@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { RETRY_MS = 1000 };
+enum { RUN_MS = 1000 }; /* what a run is taken to last */
 
 struct admission {
 	struct admission_config config;
@@ -122,8 +122,12 @@ uint64_t admission_queued(const struct admission *admission)
 
 uint64_t admission_retry_ms(const struct admission *admission)
 {
-	(void)admission;
-	return RETRY_MS;
+	const struct admission_config *config = &admission->config;
+	uint64_t ahead_ms = RUN_MS * (1 + admission->queued / config->running);
+	/* nobody waits for longer than queue_ms: after that all are others */
+	uint64_t most_ms = config->queue_ms > RUN_MS ? config->queue_ms : RUN_MS;
+
+	return ahead_ms < most_ms ? ahead_ms : most_ms;
 }
 
 void admission_free(struct admission *admission)

@@ -53,7 +53,8 @@ void admission_pump(struct admission *admission);
 uint64_t admission_running(const struct admission *admission);
 uint64_t admission_queued(const struct admission *admission);
 
-/* A sensible Retry-After for who is refused now. */
+/* When to try again, for who is refused now: when those that wait will have had
+ * their turn, by a rough guess. */
 uint64_t admission_retry_ms(const struct admission *admission);
 
 void admission_free(struct admission *admission);

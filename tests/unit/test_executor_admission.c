@@ -116,7 +116,24 @@ static void test_full_queue(void **state)
 	assert_int_equal(admission_enter(admission, &c.waiter), 0);
 	admission_leave(admission);
 	assert_string_equal(said, "ac"); /* b is forgotten */
-	assert_true(admission_retry_ms(admission) > 0);
+	close_admission();
+}
+
+/* The longer the queue for each place, the later; never later than the queue lasts. */
+static void test_when_to_try_again(void **state)
+{
+	struct caller callers[10];
+
+	(void)state;
+	open_admission(2, 10, 3500);
+	assert_int_equal(admission_retry_ms(admission), 1000);
+	for (int i = 0; i < 10; i++) {
+		callers[i] = caller((char)('a' + i));
+		admission_enter(admission, &callers[i].waiter);
+		if (i == 4) /* three wait for two places */
+			assert_int_equal(admission_retry_ms(admission), 2000);
+	}
+	assert_int_equal(admission_retry_ms(admission), 3500);
 	close_admission();
 }
 
@@ -315,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_arrival),
 		cmocka_unit_test(test_full_queue),
+		cmocka_unit_test(test_when_to_try_again),
 		cmocka_unit_test(test_no_queue_at_all),
 		cmocka_unit_test(test_waiting_expires),
 		cmocka_unit_test(test_withdrawn_from_the_middle),
