@@ -5,10 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "protocol.h"
+#include "rights.h"
 
 void frame_encode_header(const struct frame_header *header, uint8_t ret_bytes[FRAME_HEADER_BYTES])
 {
@@ -102,64 +101,21 @@ int frame_write_all(int fd, const void *bytes, size_t length)
 
 int frame_send_with_fd(int socket_fd, const void *bytes, size_t length, int fd)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof control.space };
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-	ssize_t sent;
+	long sent = rights_send(socket_fd, bytes, length, &fd, 1);
 
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-	do {
-		sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
-		return -errno;
+		return (int)sent;
 	return frame_write_all(socket_fd, (const uint8_t *)bytes + sent, length - (size_t)sent);
 }
 
 long frame_receive_with_fd(int socket_fd, void *bytes, size_t capacity, int *ret_fd)
 {
-	union {
-		char space[CMSG_SPACE(8 * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec part = { .iov_base = bytes, .iov_len = capacity };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof control.space };
-	ssize_t got;
-	int kept = -1;
+	size_t count;
+	bool cut;
+	int fd = -1;
+	long got = rights_receive(socket_fd, bytes, capacity, &fd, 1, &count, &cut);
 
-	do {
-		got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return -errno;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-			if (kept < 0)
-				kept = fd;
-			else
-				close(fd);
-		}
-	}
-	*ret_fd = kept;
+	if (got >= 0)
+		*ret_fd = fd;
 	return got;
 }

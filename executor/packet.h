@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
-enum { PACKET_FDS_MAX = 4 };
+#include "rights.h"
+
+enum { PACKET_FDS_MAX = RIGHTS_MAX };
 
 /* Send one packet with `count` descriptors. 0 or -errno. */
 int packet_send(int socket_fd, const void *packet, size_t size, const int *fds, size_t count);
