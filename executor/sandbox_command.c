@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,7 +32,39 @@ static void forget_command(struct sandbox *sandbox)
 	for (int i = 0; i < STREAMS; i++)
 		sandbox_close_stream(&sandbox->command.streams[i]);
 	sandbox_close_feeder(sandbox);
+	free(sandbox->command.before);
+	sandbox->command.before = NULL;
+	sandbox->command.before_count = 0;
 	sandbox->command.inside = 0;
+}
+
+static int compare_pids(const void *one, const void *other)
+{
+	pid_t a = *(const pid_t *)one, b = *(const pid_t *)other;
+
+	return (a > b) - (a < b);
+}
+
+/* Who is there already. One that was left out would be killed with the command:
+ * rather no command. */
+static int note_others(struct sandbox *sandbox)
+{
+	static pid_t members[MEMBERS_MAX];
+	struct command *command = &sandbox->command;
+	long count = cgroup_list(sandbox->cgroup, members, MEMBERS_MAX);
+
+	if (count < 0)
+		return (int)count;
+	if (count == MEMBERS_MAX)
+		return -E2BIG;
+	size_t size = (size_t)count * sizeof *members;
+	command->before = malloc(size + 1);
+	if (!command->before)
+		return -ENOMEM;
+	memcpy(command->before, members, size);
+	command->before_count = (size_t)count;
+	qsort(command->before, command->before_count, sizeof *members, compare_pids);
+	return 0;
 }
 
 static int ask(struct sandbox *sandbox, const struct sandbox_job *job)
@@ -68,13 +101,12 @@ int sandbox_start_command(struct sandbox *sandbox, const struct sandbox_job *job
 
 	if (sandbox->phase != SANDBOX_IDLE)
 		return -EBUSY;
-	long before = cgroup_list(sandbox->cgroup, command->before, BEFORE_MAX);
-	if (before < 0)
-		return (int)before;
-	command->before_count = (size_t)before;
+	int error = note_others(sandbox);
+	if (error)
+		return error;
 	command->ended = command->swept = command->killed = false;
 	sandbox->phase = SANDBOX_COMMANDED;
-	int error = ask(sandbox, job);
+	error = ask(sandbox, job);
 	if (error) {
 		forget_command(sandbox);
 		sandbox->phase = SANDBOX_IDLE;
@@ -114,12 +146,9 @@ bool sandbox_command_keeps(const struct sandbox *sandbox, pid_t pid)
 {
 	const struct command *command = &sandbox->command;
 
-	if (pid == sandbox->interpreter.pid)
-		return true;
-	for (size_t i = 0; i < command->before_count; i++)
-		if (command->before[i] == pid)
-			return true;
-	return false;
+	return pid == sandbox->interpreter.pid ||
+	       (command->before_count && bsearch(&pid, command->before, command->before_count,
+						 sizeof pid, compare_pids));
 }
 
 int sandbox_kill_command(struct sandbox *sandbox)

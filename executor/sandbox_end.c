@@ -86,6 +86,7 @@ static void on_apart(struct errand *errand)
 	if (sandbox->next)
 		sandbox->next->link = sandbox->link;
 	all->count--;
+	free(sandbox->command.before);
 	free(sandbox);
 	all->config.gone(all->config.context);
 }

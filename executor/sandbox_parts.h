@@ -22,7 +22,11 @@ enum sandbox_phase {
 	SANDBOX_DIES,
 };
 
-enum { CHECKPOINTS_MAX = 16, STREAMS = 2, BEFORE_MAX = 256 };
+enum {
+	CHECKPOINTS_MAX = 16,
+	STREAMS = 2,
+	MEMBERS_MAX = 8192, /* processes of one: above what options.c allows, with ours */
+};
 
 /* A process that rings, or rang, the doorbell. */
 struct ringer {
@@ -46,7 +50,7 @@ struct command {
 	bool swept;   /* and what it started is gone */
 	bool killed;  /* sweeping has begun */
 	struct stream streams[STREAMS];
-	pid_t before[BEFORE_MAX]; /* processes that are not its own */
+	pid_t *before; /* processes that are not its own, in order */
 	size_t before_count;
 };
 

@@ -14,7 +14,7 @@
 #include "owned.h"
 #include "sandbox_parts.h"
 
-enum { SWEEP_US = 500, SWEEPS_MAX = 10000, MEMBERS_MAX = 4096, RETURN_MS = 5000 };
+enum { SWEEP_US = 500, SWEEPS_MAX = 10000, RETURN_MS = 5000 };
 
 static void send_kill(const struct ringer *ringer)
 {
