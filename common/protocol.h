@@ -200,4 +200,7 @@ enum {
 	FRAME_FINAL_MAX = 8 << 20,
 };
 
+/* The longest shell command: what the kernel takes as one argument of execve(2). */
+enum { COMMAND_BYTES_MAX = (128 << 10) - 1 };
+
 #endif

@@ -221,6 +221,11 @@ void session_handle_run(void *context, struct call *call)
 		call_refuse(call, REFUSAL_INVALID, FIELD_CODE, "expected a command without NUL");
 		return;
 	}
+	if (code.length > COMMAND_BYTES_MAX) {
+		call_refuse(call, REFUSAL_INVALID, FIELD_CODE, "expected a command of at most %d bytes",
+			    COMMAND_BYTES_MAX);
+		return;
+	}
 	if (!req_session(context, call, &session))
 		return;
 	if (session->profile->readonly) /* its walls are the interpreter's own */

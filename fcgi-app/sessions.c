@@ -241,7 +241,7 @@ void sessions_run(struct exchange *exchange)
 	    !input_open(exchange, false, &input))
 		return;
 	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
-				  exchange->config->code_bytes);
+				  COMMAND_BYTES_MAX);
 	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
 	exec_request_limit(&request, FIELD_WALL_MS,
 			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));

@@ -228,7 +228,7 @@ void workspaces_run(struct exchange *exchange)
 		return;
 	request.session_id = take_id(&input);
 	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
-				  exchange->config->code_bytes);
+				  COMMAND_BYTES_MAX);
 	exec_request_limit(&request, FIELD_WALL_MS, RUN_WALL_MS);
 	if (input_refused(exchange, &input, 400) || !run_ask(exchange, &request, &answer))
 		return;

@@ -27,10 +27,11 @@
 #include "mailbox.h"
 #include "owned.h"
 #include "packet.h"
+#include "protocol.h"
 #include "python.h"
 #include "scores.h"
 
-enum { EXIT_SETUP = 125, WATCHED_MAX = 64, COMMAND_BYTES_MAX = 1 << 20 };
+enum { EXIT_SETUP = 125, WATCHED_MAX = 64 };
 
 struct warden {
 	int socket;

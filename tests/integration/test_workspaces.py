@@ -15,7 +15,7 @@ import urllib.parse
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import Answer, Session, call, connect, run
+from service import Answer, Service, Session, call, connect, run
 
 
 def raw(method, path, body=None, headers=None):
@@ -327,6 +327,21 @@ class Commands(WithSession):
         for body in ({}, {"cmd": ""}, {"cmd": 1}, {"cmd": "a\0b"}, {"cmd": "ls", "timeout": 31}):
             self.assertEqual(self.session.call("POST", "/run", body).status, 422, body)
         self.assertEqual(call("POST", f"/api/v1/sessions/{uuid.uuid4()}/run", {"cmd": "ls"}).status, 404)
+
+    def test_length(self):
+        text = ": " + "x" * (131071 - len(": ; echo end")) + "; echo end"  # the longest argument that the kernel takes
+        self.assertEqual(self.shell(text)["stdout"], "end\n")
+        answer = self.session.call("POST", "/run", {"cmd": text + " "})
+        self.assertEqual((answer.status, answer.json["errors"][0]["field"]), (413, "cmd"))
+        self.assertIn("131071", answer.json["detail"])
+
+
+class ManyProcesses(unittest.TestCase):
+    def test_a_command_ends_alone(self):
+        with Service(EXECUTOR_NATIVE_PROCESSES="600", EXECUTOR_NATIVE_MEMORY_BYTES=str(512 << 20)) as service, Session(service.url) as session:
+            session.execute("import subprocess\nchildren = [subprocess.Popen(['sleep', '1000']) for _ in range(400)]")
+            self.assertEqual(session.call("POST", "/run", {"cmd": "sleep 1000 & echo done"}).json["stdout"], "done\n")
+            self.assertEqual(session.value("sum(c.poll() is None for c in children)"), "400")
 
 
 class Dialect(unittest.TestCase):
