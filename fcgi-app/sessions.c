@@ -171,12 +171,8 @@ void sessions_variables(struct exchange *exchange)
 	struct exec_request request;
 
 	if (!session_request(exchange, FRAME_SESSION_VARIABLES, &request) ||
-	    !run_ask(exchange, &request, &answer))
+	    !run_call(exchange, &request, FRAME_OUTCOME, &answer))
 		return;
-	if (answer.type == FRAME_REFUSAL) {
-		run_refuse(exchange, &answer);
-		return;
-	}
 
 	struct json_writer writer = answer_open(exchange, 200);
 	writer_text(&writer, "id", request.session_id);
@@ -201,12 +197,25 @@ void sessions_history(struct exchange *exchange)
 
 /* ---- use ---------------------------------------------------------------- */
 
-void sessions_execute(struct exchange *exchange)
+static void run_and_show(struct exchange *exchange, const struct exec_request *request)
 {
 	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct outcome outcome;
+
+	if (!run_outcome(exchange, request, &answer, &outcome))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	result_write(&writer, &outcome, request->session_id);
+	writer_open_object(&writer, "files");
+	writer_close_object(&writer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_execute(struct exchange *exchange)
+{
 	AUTO_INPUT input = { 0 };
 	struct exec_request request;
-	struct outcome outcome;
 
 	if (!session_request(exchange, FRAME_SESSION_EXECUTE, &request) ||
 	    !input_open(exchange, false, &input))
@@ -217,25 +226,15 @@ void sessions_execute(struct exchange *exchange)
 	request.detach = input_bool(&input, "detach", false);
 	exec_request_limit(&request, FIELD_WALL_MS,
 			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
-	if (input_refused(exchange, &input, 422))
-		return;
-	if (!run_outcome(exchange, &request, &answer, &outcome))
-		return;
-
-	struct json_writer writer = answer_open(exchange, 200);
-	result_write(&writer, &outcome, request.session_id);
-	writer_open_object(&writer, "files");
-	writer_close_object(&writer);
-	answer_finish(exchange, &writer);
+	if (!input_refused(exchange, &input, 422))
+		run_and_show(exchange, &request);
 }
 
 /* A shell command beside the interpreter, in the same sandbox. */
 void sessions_run(struct exchange *exchange)
 {
-	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
 	AUTO_INPUT input = { 0 };
 	struct exec_request request;
-	struct outcome outcome;
 
 	if (!session_request(exchange, FRAME_SESSION_RUN, &request) ||
 	    !input_open(exchange, false, &input))
@@ -245,16 +244,8 @@ void sessions_run(struct exchange *exchange)
 	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
 	exec_request_limit(&request, FIELD_WALL_MS,
 			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
-	if (input_refused(exchange, &input, 422))
-		return;
-	if (!run_outcome(exchange, &request, &answer, &outcome))
-		return;
-
-	struct json_writer writer = answer_open(exchange, 200);
-	result_write(&writer, &outcome, request.session_id);
-	writer_open_object(&writer, "files");
-	writer_close_object(&writer);
-	answer_finish(exchange, &writer);
+	if (!input_refused(exchange, &input, 422))
+		run_and_show(exchange, &request);
 }
 
 /* Judging: beside the session, in sandboxes of its own with copies of its files. */
