@@ -14,7 +14,7 @@ struct option_list {
 	char names[SETTINGS_MAX][OPTION_NAME_BYTES];
 };
 
-static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
+static struct settings describe(struct config *c, struct setting table[SETTINGS_MAX])
 {
 	const struct setting rows[] = {
 		{ "socket", SETTING_TEXT, &c->socket, "", 0, 0, NULL,
@@ -44,7 +44,8 @@ static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
 		{ "stack_kib", SETTING_NUMBER, &c->stack_kib, "256", 128, 8192, NULL,
 		  "stack of a thread, KiB" },
 		{ "body_bytes", SETTING_NUMBER, &c->body_bytes, "4194304", 1024, 8388608, NULL,
-		  "largest request body; nginx's client_max_body_size matches it" },
+		  "largest request body; nginx is to know it too (FCGI_APP_BODY_BYTES where it is "
+		  "started) and lets 64 KiB more through, so that the refusal is ours" },
 		{ "code_bytes", SETTING_NUMBER, &c->code_bytes, "1048576", 1, 2097152, NULL,
 		  "largest program" },
 		{ "stdin_bytes", SETTING_NUMBER, &c->stdin_bytes, "1048576", 0, 2097152, NULL,
@@ -65,7 +66,7 @@ static size_t describe(struct config *c, struct setting table[SETTINGS_MAX])
 
 	_Static_assert(sizeof rows / sizeof *rows <= SETTINGS_MAX, "SETTINGS_MAX is too small");
 	memcpy(table, rows, sizeof rows);
-	return sizeof rows / sizeof *rows;
+	return (struct settings){ table, sizeof rows / sizeof *rows, "FCGI_APP_" };
 }
 
 static void list_options(const struct settings *settings, struct option_list *list)
@@ -134,7 +135,7 @@ int config_read(struct config *config, int argc, char **argv, enum config_action
 		char error[SETTINGS_ERROR_BYTES])
 {
 	struct setting table[SETTINGS_MAX];
-	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+	struct settings settings = describe(config, table);
 	struct option_list list = { 0 };
 	const char *file = NULL;
 	int failed;
@@ -157,7 +158,7 @@ int config_read(struct config *config, int argc, char **argv, enum config_action
 void config_print_help(struct config *config)
 {
 	struct setting table[SETTINGS_MAX];
-	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+	struct settings settings = describe(config, table);
 
 	puts("Usage: fcgi-app [--config FILE] [--NAME VALUE]...\n"
 	     "\n"
@@ -175,7 +176,7 @@ void config_print_help(struct config *config)
 void config_print_sample(struct config *config)
 {
 	struct setting table[SETTINGS_MAX];
-	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+	struct settings settings = describe(config, table);
 
 	settings_print_sample(&settings, stdout);
 }
@@ -183,7 +184,7 @@ void config_print_sample(struct config *config)
 void config_free(struct config *config)
 {
 	struct setting table[SETTINGS_MAX];
-	struct settings settings = { table, describe(config, table), "FCGI_APP_" };
+	struct settings settings = describe(config, table);
 
 	settings_free(&settings);
 }
