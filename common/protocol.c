@@ -127,6 +127,8 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_MESSAGE] = { FIELD_IS_TEXT, "message" },
 	[FIELD_RETRY_AFTER_MS] = { FIELD_IS_NUMBER, "retry_after_ms" },
 	[FIELD_FIELD_NAME] = { FIELD_IS_TEXT, "field" },
+	[FIELD_LEAST] = { FIELD_IS_NUMBER, "least" },
+	[FIELD_MOST] = { FIELD_IS_NUMBER, "most" },
 };
 
 const char *protocol_status_name(uint64_t status)

@@ -150,6 +150,8 @@ enum field {
 	FIELD_MESSAGE = 225,        /* text: what is wrong and what was expected */
 	FIELD_RETRY_AFTER_MS = 226, /* u64 */
 	FIELD_FIELD_NAME = 227,     /* text: the request's field that is wrong */
+	FIELD_LEAST = 228,          /* u64: what a limit may be, in its unit */
+	FIELD_MOST = 229,
 	FIELD_LAST = 255
 };
 

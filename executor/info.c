@@ -55,11 +55,7 @@ static int put_profile(struct buffer *list, const struct profile *profile)
 	if (!error)
 		error = limits_put(&profile->limits, &one);
 	if (!error)
-		error = fields_put_number(&one, FIELD_IDLE_MS, profile->idle_ms);
-	if (!error)
-		error = fields_put_number(&one, FIELD_LIFETIME_MS, profile->lifetime_ms);
-	if (!error)
-		error = fields_put_number(&one, FIELD_UNDO_DEPTH, profile->undo_depth);
+		error = session_limits_put(&profile->session, &one);
 	return error ? error : fields_put_bytes(list, FIELD_PROFILE_LIMITS, one.data, one.length);
 }
 

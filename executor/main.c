@@ -321,8 +321,8 @@ static uint64_t deepest_undo(void)
 	uint64_t deepest = 0;
 
 	for (size_t i = 0; i < PROFILE_COUNT; i++)
-		if (profiles[i].undo_depth > deepest)
-			deepest = profiles[i].undo_depth;
+		if (profiles[i].session.undo_depth > deepest)
+			deepest = profiles[i].session.undo_depth;
 	return deepest + 1;
 }
 

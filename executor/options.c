@@ -48,11 +48,12 @@ static struct options storage;
 	      "files and folders of a sandbox"),                                                  \
 	LIMIT(PROFILE, name_, sessions, "sessions", 0, 100000, sessions_,                         \
 	      "sessions at the same time"),                                                       \
-	LIMIT(PROFILE, name_, idle_ms, "idle_ms", 1, 0, idle_ms_,                                 \
+	LIMIT(PROFILE, name_, session.idle_ms, "idle_ms", 1, 0, idle_ms_,                         \
 	      "a session ends after so long without a request, ms"),                              \
-	LIMIT(PROFILE, name_, lifetime_ms, "lifetime_ms", 1, 0, lifetime_ms_,                     \
+	LIMIT(PROFILE, name_, session.lifetime_ms, "lifetime_ms", 1, 0, lifetime_ms_,             \
 	      "a session ends at this age, ms"),                                                  \
-	LIMIT(PROFILE, name_, undo_depth, "undo_depth", 0, 15, "3", "cells that can be undone")
+	LIMIT(PROFILE, name_, session.undo_depth, "undo_depth", 0, 15, "3",                     \
+	      "cells that can be undone")
 
 static const struct setting table[] = {
 	TEXT(socket, "/run/vivarium/executor.sock", "the socket to listen on"),

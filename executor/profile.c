@@ -11,11 +11,14 @@ struct profile profiles[PROFILE_COUNT] = {
 	[PROFILE_STRICT] = { .name = "strict", .readonly = true },
 };
 
-static const struct {
+/* A limit in a struct of nothing but limits. */
+struct limit_field {
 	unsigned field;
 	size_t offset;
 	uint64_t least; /* below it nothing runs, or the kernel refuses it */
-} limit_fields[] = {
+};
+
+static const struct limit_field run_fields[] = {
 	{ FIELD_WALL_MS, offsetof(struct limits, wall_ms), 1 },
 	{ FIELD_CPU_MS, offsetof(struct limits, cpu_ms), 1 },
 	{ FIELD_MEMORY_BYTES, offsetof(struct limits, memory_bytes), 16 << 20 },
@@ -27,10 +30,16 @@ static const struct {
 	{ FIELD_WORKSPACE_INODES, offsetof(struct limits, workspace_inodes), 16 },
 };
 
-static uint64_t *limit_of(struct limits *limits, size_t index)
-{
-	return (uint64_t *)(void *)((char *)limits + limit_fields[index].offset);
-}
+static const struct limit_field session_fields[] = {
+	{ FIELD_IDLE_MS, offsetof(struct session_limits, idle_ms), 1 },
+	{ FIELD_LIFETIME_MS, offsetof(struct session_limits, lifetime_ms), 1 },
+	{ FIELD_UNDO_DEPTH, offsetof(struct session_limits, undo_depth), 0 },
+};
+
+enum {
+	RUN_FIELDS = sizeof run_fields / sizeof *run_fields,
+	SESSION_FIELDS = sizeof session_fields / sizeof *session_fields,
+};
 
 const struct profile *profile_find(const char *name, size_t length)
 {
@@ -40,33 +49,67 @@ const struct profile *profile_find(const char *name, size_t length)
 	return NULL;
 }
 
-int limits_lower(const struct limits *base, const void *fields, size_t length,
-		 struct limits *ret_limits, struct limit_error *ret_error)
+/* `limits` holds the base, and then what comes of it. */
+static int lower(const struct limit_field *rows, size_t count, void *limits, const void *fields,
+		 size_t length, struct limit_error *ret_error)
 {
-	struct limits limits = *base;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t *limit = (uint64_t *)(void *)((char *)limits + rows[i].offset);
+		uint64_t asked = fields_number(fields, length, rows[i].field, *limit);
 
-	for (size_t i = 0; i < sizeof limit_fields / sizeof *limit_fields; i++) {
-		uint64_t *limit = limit_of(&limits, i);
-		uint64_t asked = fields_number(fields, length, limit_fields[i].field, *limit);
-
-		if (asked < limit_fields[i].least || asked > *limit) {
-			*ret_error = (struct limit_error){ .field = limit_fields[i].field,
-							   .least = limit_fields[i].least,
+		if (asked < rows[i].least || asked > *limit) {
+			*ret_error = (struct limit_error){ .field = rows[i].field,
+							   .least = rows[i].least,
 							   .most = *limit };
 			return -EINVAL;
 		}
 		*limit = asked;
 	}
-	*ret_limits = limits;
 	return 0;
+}
+
+int limits_lower(const struct limits *base, const void *fields, size_t length,
+		 struct limits *ret_limits, struct limit_error *ret_error)
+{
+	struct limits limits = *base;
+	int error = lower(run_fields, RUN_FIELDS, &limits, fields, length, ret_error);
+
+	if (!error)
+		*ret_limits = limits;
+	return error;
+}
+
+int session_limits_lower(const struct session_limits *base, const void *fields, size_t length,
+			 struct session_limits *ret_limits, struct limit_error *ret_error)
+{
+	struct session_limits limits = *base;
+	int error = lower(session_fields, SESSION_FIELDS, &limits, fields, length, ret_error);
+
+	if (!error)
+		*ret_limits = limits;
+	return error;
+}
+
+static int put(const struct limit_field *rows, size_t count, const void *limits,
+	       struct buffer *list)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < count; i++) {
+		uint64_t limit;
+
+		memcpy(&limit, (const char *)limits + rows[i].offset, sizeof limit);
+		error = fields_put_number(list, rows[i].field, limit);
+	}
+	return error;
 }
 
 int limits_put(const struct limits *limits, struct buffer *list)
 {
-	struct limits copy = *limits;
-	int error = 0;
+	return put(run_fields, RUN_FIELDS, limits, list);
+}
 
-	for (size_t i = 0; !error && i < sizeof limit_fields / sizeof *limit_fields; i++)
-		error = fields_put_number(list, limit_fields[i].field, *limit_of(&copy, i));
-	return error;
+int session_limits_put(const struct session_limits *limits, struct buffer *list)
+{
+	return put(session_fields, SESSION_FIELDS, limits, list);
 }

@@ -23,9 +23,7 @@ struct profile {
 	struct limits limits;
 	bool readonly;         /* the file-system profile `readonly` */
 	uint64_t sessions;     /* at most, of this profile */
-	uint64_t idle_ms;      /* a session without a request lives so long */
-	uint64_t lifetime_ms;  /* and in no case longer than that */
-	uint64_t undo_depth;   /* cells that can be undone */
+	struct session_limits session;
 };
 
 extern struct profile profiles[PROFILE_COUNT]; /* filled by options.c, then constant */
@@ -43,7 +41,12 @@ struct limit_error {
 int limits_lower(const struct limits *base, const void *fields, size_t length,
 		 struct limits *ret_limits, struct limit_error *ret_error);
 
+/* The same for what only sessions have. */
+int session_limits_lower(const struct session_limits *base, const void *fields, size_t length,
+			 struct session_limits *ret_limits, struct limit_error *ret_error);
+
 /* Append limits as fields. 0 or -errno. */
 int limits_put(const struct limits *limits, struct buffer *list);
+int session_limits_put(const struct session_limits *limits, struct buffer *list);
 
 #endif

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "log.h"
@@ -30,15 +31,38 @@ bool req_profile(struct call *call, const struct profile **ret_profile)
 	return true;
 }
 
+/* With the bounds as fields too: the application may know the limit in another unit. */
+static bool refuse_limit(struct call *call, const struct limit_error *wrong)
+{
+	AUTO_BUFFER fields = BUFFER_INIT(4096);
+	char message[96];
+
+	snprintf(message, sizeof message, "expected a number from %llu to %llu",
+		 (unsigned long long)wrong->least, (unsigned long long)wrong->most);
+	(void)fields_put_number(&fields, FIELD_REFUSAL, REFUSAL_INVALID);
+	(void)fields_put_text(&fields, FIELD_FIELD_NAME, protocol_field_name(wrong->field));
+	(void)fields_put_text(&fields, FIELD_MESSAGE, message);
+	(void)fields_put_number(&fields, FIELD_LEAST, wrong->least);
+	(void)fields_put_number(&fields, FIELD_MOST, wrong->most);
+	call_finish(call, FRAME_REFUSAL, &fields);
+	return false;
+}
+
 bool req_limits(struct call *call, const struct limits *base, struct limits *ret_limits)
 {
 	struct limit_error wrong = { 0 };
 
-	if (!limits_lower(base, call->fields, call->length, ret_limits, &wrong))
-		return true;
-	call_refuse(call, REFUSAL_INVALID, wrong.field, "expected a number from %llu to %llu",
-		    (unsigned long long)wrong.least, (unsigned long long)wrong.most);
-	return false;
+	return !limits_lower(base, call->fields, call->length, ret_limits, &wrong) ||
+	       refuse_limit(call, &wrong);
+}
+
+bool req_session_limits(struct call *call, const struct session_limits *base,
+			struct session_limits *ret_limits)
+{
+	struct limit_error wrong = { 0 };
+
+	return !session_limits_lower(base, call->fields, call->length, ret_limits, &wrong) ||
+	       refuse_limit(call, &wrong);
 }
 
 bool req_code(struct call *call, struct field_view *ret_code)

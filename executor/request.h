@@ -12,6 +12,8 @@
 /* Each refuses the call, naming the field, and returns false if it is wrong. */
 bool req_profile(struct call *call, const struct profile **ret_profile);
 bool req_limits(struct call *call, const struct limits *base, struct limits *ret_limits);
+bool req_session_limits(struct call *call, const struct session_limits *base,
+			struct session_limits *ret_limits);
 bool req_code(struct call *call, struct field_view *ret_code);
 
 /* Empty without one. */

@@ -16,4 +16,10 @@ struct limits {
 	uint64_t workspace_inodes;
 };
 
+struct session_limits {
+	uint64_t idle_ms;     /* it lives so long without a request */
+	uint64_t lifetime_ms; /* and in no case longer than that */
+	uint64_t undo_depth;  /* cells that can be undone */
+};
+
 #endif

@@ -89,7 +89,7 @@ static void on_idle_timer(struct loop_timer *timer)
 	struct session *session = LOOP_OWNER(timer, struct session, idle);
 
 	log_info("session %s ends: idle for %llu ms", session->id,
-		 (unsigned long long)session->idle_ms);
+		 (unsigned long long)session->terms.idle_ms);
 	session_end(session, "The session has ended: it was idle for too long.");
 }
 
@@ -112,13 +112,15 @@ static void touch(struct session *session)
 	if (session->ended)
 		return;
 	session->last_used_ms = session_clock_ms();
-	session->expires_ms = session->last_used_ms + session->idle_ms;
+	session->expires_ms = session->last_used_ms + session->terms.idle_ms;
+	if (session->expires_ms - session->created_ms > session->terms.lifetime_ms)
+		session->expires_ms = session->created_ms + session->terms.lifetime_ms;
 	if (is_busy(session)) {
 		loop_clear_timer(session->executor->loop, &session->idle);
 		return;
 	}
 	if (loop_set_timer(session->executor->loop, &session->idle,
-			   loop_now_us() + session->idle_ms * 1000, on_idle_timer))
+			   loop_now_us() + session->terms.idle_ms * 1000, on_idle_timer))
 		log_error("session %s: no memory for its idle timer", session->id);
 }
 
@@ -275,7 +277,7 @@ static void settle(struct session *session)
 	session->freezes = true;
 	(void)sandbox_read_usage(session->sandbox, &usage);
 	if (usage.memory_bytes > most ||
-	    sandbox_checkpoint(session->sandbox, session->profile->undo_depth + 1)) {
+	    sandbox_checkpoint(session->sandbox, session->terms.undo_depth + 1)) {
 		forget_checkpoints(session);
 		session->freezes = false;
 		session->phase = SESSION_READY;
@@ -324,7 +326,7 @@ static bool is_pure(struct session *session, const struct ticket *ticket,
 static void add_undo_level(struct session *session, bool pure)
 {
 	session->undo_pure = session->undo_pure << 1 | pure;
-	if (session->undo_levels < session->profile->undo_depth)
+	if (session->undo_levels < session->terms.undo_depth)
 		session->undo_levels++;
 }
 
@@ -778,8 +780,9 @@ void session_give_workspace(struct session *session, struct call *call)
 /* -- beginning and end ------------------------------------------------------------------------- */
 
 struct session *session_new(struct executor *executor, const struct profile *profile,
-			    const struct limits *limits, const char *id, size_t id_length,
-			    const char *client, size_t client_length, uint64_t idle_ms)
+			    const struct limits *limits, const struct session_limits *terms,
+			    const char *id, size_t id_length, const char *client,
+			    size_t client_length)
 {
 	struct session *session = calloc(1, sizeof *session);
 
@@ -790,7 +793,7 @@ struct session *session_new(struct executor *executor, const struct profile *pro
 	session->executor = executor;
 	session->profile = profile;
 	session->limits = *limits;
-	session->idle_ms = idle_ms;
+	session->terms = *terms;
 	memcpy(session->id, id, id_length);
 	memcpy(session->client, client, client_length);
 	session->last = &session->first;
@@ -805,7 +808,7 @@ struct session *session_new(struct executor *executor, const struct profile *pro
 	session->created_ms = session_clock_ms();
 	touch(session);
 	if (loop_set_timer(executor->loop, &session->life,
-			   loop_now_us() + profile->lifetime_ms * 1000, on_life_timer) ||
+			   loop_now_us() + terms->lifetime_ms * 1000, on_life_timer) ||
 	    !get_sandbox(session))
 		session_end(session, "The service is busy: no sandbox is free.");
 	return session->ended ? NULL : session;

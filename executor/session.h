@@ -47,6 +47,7 @@ struct session {
 	char client[SESSION_CLIENT_MAX + 1];
 	const struct profile *profile;
 	struct limits limits;
+	struct session_limits terms;
 	enum session_phase phase;
 	struct sandbox *sandbox;
 	struct waiter waiter; /* for a sandbox */
@@ -54,7 +55,6 @@ struct session {
 	struct ticket *current;
 	struct ticket *first, **last; /* waiting */
 	struct call *wants_workspace; /* until there is a sandbox; a list */
-	uint64_t idle_ms;
 	uint64_t created_ms, last_used_ms; /* since 1970 */
 	uint64_t expires_ms;
 	uint64_t executions;  /* cells so far */
@@ -79,8 +79,9 @@ struct session *session_find(struct executor *executor, const char *id, size_t l
 /* A new session, without a sandbox yet; asks for one. The caller has checked the
  * id and the limits on sessions. NULL without memory. */
 struct session *session_new(struct executor *executor, const struct profile *profile,
-			    const struct limits *limits, const char *id, size_t id_length,
-			    const char *client, size_t client_length, uint64_t idle_ms);
+			    const struct limits *limits, const struct session_limits *terms,
+			    const char *id, size_t id_length, const char *client,
+			    size_t client_length);
 
 /* Put a call in the session's queue; it is answered from there. */
 void session_enqueue(struct session *session, struct call *call, enum ticket_kind kind,

@@ -88,21 +88,16 @@ static struct session *make(struct executor *executor, struct call *call)
 	struct field_view id;
 	const struct profile *profile;
 	struct limits limits;
+	struct session_limits terms;
 
 	if (!req_id(call, &id) || !req_profile(call, &profile) ||
 	    !req_limits(call, &profile->limits, &limits) ||
+	    !req_session_limits(call, &profile->session, &terms) ||
 	    !room_for_one_more(executor, call, profile, &client))
 		return NULL;
-	uint64_t idle_ms =
-		fields_number(call->fields, call->length, FIELD_IDLE_MS, profile->idle_ms);
-	if (!idle_ms || idle_ms > profile->idle_ms) {
-		call_refuse(call, REFUSAL_INVALID, FIELD_IDLE_MS,
-			    "expected a number from 1 to %llu", (unsigned long long)profile->idle_ms);
-		return NULL;
-	}
 	struct session *session =
-		session_new(executor, profile, &limits, (const char *)id.value, id.length,
-			    (const char *)client.value, client.length, idle_ms);
+		session_new(executor, profile, &limits, &terms, (const char *)id.value, id.length,
+			    (const char *)client.value, client.length);
 	if (!session)
 		call_refuse_busy(call, REFUSAL_BUSY, "The service is busy: no sandbox is free.",
 				 admission_retry_ms(executor->admission));
@@ -121,9 +116,6 @@ static int put_session(const struct session *session, struct buffer *list)
 		{ FIELD_EXECUTIONS, session->executions },
 		{ FIELD_RUNNING, session->current != NULL },
 		{ FIELD_UNDO_LEVELS, session->undo_levels },
-		{ FIELD_IDLE_MS, session->idle_ms },
-		{ FIELD_LIFETIME_MS, session->profile->lifetime_ms },
-		{ FIELD_UNDO_DEPTH, session->profile->undo_depth },
 	};
 	struct cgroup_usage usage = { 0 };
 	int error = fields_put_text(list, FIELD_SESSION_ID, session->id);
@@ -134,6 +126,8 @@ static int put_session(const struct session *session, struct buffer *list)
 		error = fields_put_number(list, numbers[i].field, numbers[i].value);
 	if (!error)
 		error = limits_put(&session->limits, list);
+	if (!error)
+		error = session_limits_put(&session->terms, list);
 	if (!error && session->sandbox && !sandbox_read_usage(session->sandbox, &usage)) {
 		error = fields_put_number(list, FIELD_CPU_US, usage.cpu_us);
 		if (!error)

@@ -145,8 +145,9 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	failed = failed ? failed : put_flag(out, FIELD_CLEAR_FILES, request->clear_files);
 	failed = failed ? failed : put_flag(out, FIELD_WANT_FILES, request->files != NULL);
 	for (unsigned i = 0; i < EXEC_LIMITS && !failed; i++)
-		if (request->limits[i])
-			failed = fields_put_number(out, FIELD_WALL_MS + i, request->limits[i]);
+		if (request->limits[i].given)
+			failed = fields_put_number(out, FIELD_WALL_MS + i,
+						   request->limits[i].value);
 	if (failed)
 		return failed == -EMSGSIZE ? -E2BIG : failed;
 

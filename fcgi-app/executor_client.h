@@ -24,6 +24,14 @@ struct exec_files {
 	void *context;
 };
 
+/* A limit that is asked for. */
+struct exec_limit {
+	bool given;
+	uint64_t value;
+	const char *name; /* the client's, for a refusal; NULL: the protocol's */
+	unsigned unit;    /* one of the client's units in the protocol's */
+};
+
 /* What is asked of the executor. Only what is set is sent: absent texts, zeros
  * and false mean "as the profile has it". */
 struct exec_request {
@@ -38,13 +46,15 @@ struct exec_request {
 	const struct buffer *cases; /* FIELD_CASE, as often as there are cases; NULL: none */
 	bool create, restricted, detach, clear_files;
 	const struct exec_files *files; /* NULL: none go in or out */
-	uint64_t limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
+	struct exec_limit limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
 };
 
+/* 0: as the profile has it. */
 static inline void exec_request_limit(struct exec_request *request, enum field limit,
 				      uint64_t value)
 {
-	request->limits[limit - FIELD_WALL_MS] = value;
+	request->limits[limit - FIELD_WALL_MS] =
+		(struct exec_limit){ .given = value > 0, .value = value, .unit = 1 };
 }
 
 /* The final frame with what was printed before it. */

@@ -4,10 +4,9 @@
 #include "carried_files.h"
 #include "handlers.h"
 #include "json_input.h"
+#include "limits.h"
 #include "result.h"
 #include "run.h"
-
-enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, MEMORY_MOST_MB = 65536 };
 
 static void check_language(struct input *input)
 {
@@ -35,10 +34,9 @@ void native_execute(struct exchange *exchange)
 	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
 	if (profile.data)
 		request.profile = profile.data;
-	exec_request_limit(&request, FIELD_WALL_MS,
-			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
-	exec_request_limit(&request, FIELD_MEMORY_BYTES,
-			   input_whole(&input, "memory_mb", 1, MEMORY_MOST_MB) << 20);
+	limits_read(&input, LIMITS_OF_RUN, &request);
+	limits_read_timeout(&input, &request);
+	limits_read_memory(&input, &request);
 	check_language(&input);
 	carried_files_read(&input, &files);
 	if (input_refused(exchange, &input, 422))

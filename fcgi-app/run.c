@@ -137,6 +137,30 @@ bool run_ask(struct exchange *exchange, const struct exec_request *request,
 	return !failed;
 }
 
+/* Where a limit is refused that the client knows by another name or in another
+ * unit, in its words. */
+static bool refuse_in_own_words(struct exchange *exchange, const struct exec_request *request,
+				const struct executor_answer *answer)
+{
+	const struct exec_limit *limit = NULL;
+	char detail[96];
+
+	for (unsigned i = 0; i < EXEC_LIMITS && !limit; i++)
+		if (request->limits[i].given && request->limits[i].name &&
+		    run_refused_field(answer, FIELD_WALL_MS + i))
+			limit = &request->limits[i];
+	if (!limit)
+		return false;
+	uint64_t least = fields_number(answer->payload.data, answer->payload.length, FIELD_LEAST, 0);
+	uint64_t most = fields_number(answer->payload.data, answer->payload.length, FIELD_MOST, 0);
+	bool high = limit->value > most;
+
+	snprintf(detail, sizeof detail, "expected %s %.15g", high ? "at most" : "at least",
+		 (double)(high ? most : least) / limit->unit);
+	answer_field_problem(exchange, 422, limit->name, detail);
+	return true;
+}
+
 bool run_call(struct exchange *exchange, const struct exec_request *request,
 	      enum frame_type expected, struct executor_answer *ret_answer)
 {
@@ -145,7 +169,8 @@ bool run_call(struct exchange *exchange, const struct exec_request *request,
 	if (!run_ask(exchange, request, &answer))
 		return false;
 	if (answer.type == FRAME_REFUSAL) {
-		run_refuse(exchange, &answer);
+		if (!refuse_in_own_words(exchange, request, &answer))
+			run_refuse(exchange, &answer);
 		return false;
 	}
 	if (answer.type != expected) {

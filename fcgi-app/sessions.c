@@ -1,5 +1,4 @@
 /* sessions.c - the native API's calls for one session, and their list. */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "handlers.h"
 #include "ids.h"
 #include "json_input.h"
+#include "limits.h"
 #include "local.h"
 #include "owned.h"
 #include "result.h"
@@ -16,12 +16,7 @@
 #include "session_view.h"
 #include "workspace.h"
 
-enum {
-	TIMEOUT_LEAST_S = 1,
-	TIMEOUT_MOST_S = 30,
-	CASE_DEFAULT_MS = 5000, /* of each case in judging */
-	IDLE_MOST_S = 7 * 24 * 3600,
-};
+enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, CASE_DEFAULT_MS = 5000 /* in judging */ };
 
 /* The operator may look at and end what the list shows of the strict dialect. */
 static bool may_name(const struct exchange *exchange, enum frame_type call, struct text id)
@@ -45,31 +40,6 @@ static bool session_request(struct exchange *exchange, enum frame_type call,
 }
 
 /* ---- create ------------------------------------------------------------- */
-
-/* "limits": {"wall_ms": 5000, ...} */
-static void read_limits(struct input *input, struct exec_request *request)
-{
-	struct json_object *limits = input_object(input, "limits");
-	char field[64];
-
-	if (!limits)
-		return;
-	json_object_object_foreach(limits, name, value)
-	{
-		unsigned tag = FIELD_WALL_MS;
-
-		snprintf(field, sizeof field, "limits.%s", name);
-		while (tag <= FIELD_UNDO_DEPTH && strcmp(protocol_field_name(tag), name) != 0)
-			tag++;
-		if (tag > FIELD_UNDO_DEPTH)
-			input_wrong(input, field, "is not the name of a limit");
-		else if (value && (!json_object_is_type(value, json_type_int) ||
-				   json_object_get_int64(value) < 1))
-			input_wrong(input, field, "must be a whole number of at least 1");
-		else if (value)
-			exec_request_limit(request, tag, (uint64_t)json_object_get_int64(value));
-	}
-}
 
 /* The client's id, or a new one in `made`. */
 static void read_id(struct input *input, struct exec_request *request, char made[UUID_BYTES])
@@ -113,9 +83,8 @@ void sessions_create(struct exchange *exchange)
 	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
 	if (profile.data)
 		request.profile = profile.data;
-	read_limits(&input, &request);
-	exec_request_limit(&request, FIELD_IDLE_MS,
-			   input_seconds_ms(&input, "idle_timeout", 1, IDLE_MOST_S));
+	limits_read(&input, LIMITS_OF_SESSION, &request);
+	limits_read_idle(&input, &request);
 	carried_files_read(&input, &files);
 	if (input_refused(exchange, &input, 422))
 		return;
@@ -224,8 +193,7 @@ void sessions_execute(struct exchange *exchange)
 				  exchange->config->code_bytes);
 	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
 	request.detach = input_bool(&input, "detach", false);
-	exec_request_limit(&request, FIELD_WALL_MS,
-			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
+	limits_read_timeout(&input, &request);
 	if (!input_refused(exchange, &input, 422))
 		run_and_show(exchange, &request);
 }
@@ -242,8 +210,7 @@ void sessions_run(struct exchange *exchange)
 	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
 				  COMMAND_BYTES_MAX);
 	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
-	exec_request_limit(&request, FIELD_WALL_MS,
-			   input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S));
+	limits_read_timeout(&input, &request);
 	if (!input_refused(exchange, &input, 422))
 		run_and_show(exchange, &request);
 }

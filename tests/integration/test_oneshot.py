@@ -203,6 +203,31 @@ class Limits(unittest.TestCase):
                 self.assertIn(next(iter(body)).split("_")[0], got.json["errors"][0]["field"])
 
 
+class Wishes(unittest.TestCase):
+    """Limits in a request: only downwards, and refused by the name that the client gave."""
+
+    def test_lowered(self):
+        got = run("while True: pass", limits={"wall_ms": 300})
+        self.assertEqual(got["reason"], "wall_time")
+        self.assertLess(got["execution_time"], 2)
+        self.assertEqual(run("print('x' * 100)", limits={"output_bytes": 10})["stdout"], "x" * 10)
+        self.assertEqual(run("import resource\nresource.getrlimit(resource.RLIMIT_NOFILE)[0]", limits={"open_files": 20})["result"], "20")
+        self.assertEqual(run("open('f', 'wb').write(bytes(1 << 20))", limits={"workspace_bytes": 1 << 16})["exception"]["type"], "OSError")
+        self.assertEqual(run("1", limits={"memory_bytes": 32 << 20, "cpu_ms": None}, timeout=2)["status"], "success")
+
+    def test_refused_by_name(self):
+        for body, field, expected in (({"memory_mb": 129}, "memory_mb", "at most 128"), ({"memory_mb": 1}, "memory_mb", "at least 16"),
+                                      ({"profile": "repl", "timeout": 20}, "timeout", "at most 10"),
+                                      ({"limits": {"memory_bytes": 1 << 40}}, "limits.memory_bytes", "at most 134217728"),
+                                      ({"limits": {"wall_ms": 0}}, "limits.wall_ms", "at least 1"), ({"limits": {"wall_ms": 1.5}}, "limits.wall_ms", "whole number"),
+                                      ({"limits": {"idle_ms": 5}}, "limits.idle_ms", "sessions"), ({"limits": {"nothing": 5}}, "limits.nothing", "not the name"),
+                                      ({"limits": {"wall_ms": 5}, "timeout": 1}, "timeout", "limits.wall_ms"), ({"limits": 5}, "limits", "an object")):
+            with self.subTest(body):
+                got = call("POST", "/api/v1/execute", {"code": "1", **body})
+                self.assertEqual((got.status, got.json["errors"][0]["field"]), (422, field))
+                self.assertIn(expected, got.json["errors"][0]["message"])
+
+
 class Refusals(unittest.TestCase):
     def test_what_is_wrong_is_named(self):
         for body, field in (({}, "code"), ({"code": ""}, "code"), ({"code": 5}, "code"), ({"code": "1", "stdin": 3}, "stdin"),

@@ -261,7 +261,35 @@ class Limits(unittest.TestCase):
                 got = call("POST", "/api/v1/sessions", {"limits": limits})
                 self.assertEqual(got.status, 422, got)
                 self.assertIn(next(iter(limits)), got.json["errors"][0]["field"])
-        self.assertEqual(call("POST", "/api/v1/sessions", {"idle_timeout": 100000}).status, 422)
+        for body, field in (({"idle_timeout": 100000}, "idle_timeout"), ({"limits": {"idle_ms": 10 ** 9}}, "limits.idle_ms"),
+                            ({"limits": {"idle_ms": 0}}, "limits.idle_ms"), ({"limits": {"lifetime_ms": 10 ** 12}}, "limits.lifetime_ms"),
+                            ({"limits": {"undo_depth": 4}}, "limits.undo_depth"), ({"limits": {"undo_depth": -1}}, "limits.undo_depth"),
+                            ({"limits": {"idle_ms": 5000}, "idle_timeout": 5}, "idle_timeout")):
+            with self.subTest(body):
+                got = call("POST", "/api/v1/sessions", body)
+                self.assertEqual((got.status, [error["field"] for error in got.json["errors"]]), (422, [field]))
+        self.assertIn("at most 3600", call("POST", "/api/v1/sessions", {"idle_timeout": 100000}).json["detail"])
+
+    def test_lives_as_long_as_it_may(self):
+        for limits in ({"idle_ms": 1000}, {"lifetime_ms": 1000}):
+            with self.subTest(limits), Session(limits=limits) as own:
+                self.assertEqual(own.show()["limits"][next(iter(limits))], 1000)
+                self.assertLess(own.show()["expires"], time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 10)))
+                time.sleep(1.2)  # without asking, which would count as a use
+                self.assertEqual(own.call("GET", "").status, 404)
+
+    def test_undoes_as_much_as_it_may(self):
+        with Session(limits={"undo_depth": 1}) as own:
+            for cell in ("x = 1", "x = 2", "x = 3"):
+                own.execute(cell)
+            self.assertEqual(own.call("POST", "/undo").json["undo_levels"], 0)
+            self.assertEqual(own.call("POST", "/undo").status, 409)
+            self.assertEqual(own.value("x"), "2")
+        with Session(limits={"undo_depth": 0}) as own:
+            own.execute("x = 1")
+            self.assertEqual(own.call("POST", "/undo").status, 409)
+            self.assertEqual(own.execute("import os; os._exit(1)")["state"], "restored")
+            self.assertEqual(own.value("x"), "1")
 
     def test_cpu_time(self):
         with Session(limits={"cpu_ms": 300}) as own:

@@ -63,7 +63,7 @@ static void test_defaults(void **state)
 	assert_int_equal(profiles[PROFILE_STRICT].limits.wall_ms, 2000);
 	assert_int_equal(profiles[PROFILE_STRICT].limits.memory_bytes, 100 << 20);
 	assert_int_equal(profiles[PROFILE_STRICT].sessions, 40);
-	assert_int_equal(profiles[PROFILE_STRICT].idle_ms, 60000);
+	assert_int_equal(profiles[PROFILE_STRICT].session.idle_ms, 60000);
 	assert_true(profiles[PROFILE_STRICT].readonly);
 	assert_int_equal(profiles[PROFILE_PLAYGROUND].limits.wall_ms, 10000);
 	assert_int_equal(profiles[PROFILE_PLAYGROUND].limits.output_bytes, 1 << 20);
@@ -154,7 +154,7 @@ static void test_aliases(void **state)
 	assert_int_equal(profiles[PROFILE_STRICT].limits.wall_ms, 3000);
 	assert_int_equal(profiles[PROFILE_STRICT].limits.memory_bytes, 64 << 20);
 	assert_int_equal(profiles[PROFILE_STRICT].sessions, 7);
-	assert_int_equal(profiles[PROFILE_STRICT].idle_ms, 90000);
+	assert_int_equal(profiles[PROFILE_STRICT].session.idle_ms, 90000);
 	assert_int_equal(profiles[PROFILE_NATIVE].limits.wall_ms, 30000);
 	options_free(&options);
 
@@ -242,6 +242,31 @@ static void test_limits_do_not_go_up_or_away(void **state)
 	check_refused(FIELD_OPEN_FILES, 0, 20);
 }
 
+static void test_limits_of_sessions(void **state)
+{
+	const struct session_limits base = { .idle_ms = 1000, .lifetime_ms = 5000, .undo_depth = 3 };
+	AUTO_BUFFER low = BUFFER_INIT(0), high = BUFFER_INIT(0), all = BUFFER_INIT(0);
+	struct session_limits got = { .idle_ms = 77 };
+	struct limit_error error = { 0 };
+
+	(void)state;
+	fields_put_number(&high, FIELD_LIFETIME_MS, 5001);
+	assert_int_equal(session_limits_lower(&base, high.data, high.length, &got, &error),
+			 -EINVAL);
+	assert_int_equal(error.field, FIELD_LIFETIME_MS);
+	assert_int_equal(error.most, 5000);
+	assert_int_equal(got.idle_ms, 77); /* untouched */
+	fields_put_number(&low, FIELD_IDLE_MS, 1);
+	fields_put_number(&low, FIELD_UNDO_DEPTH, 0);
+	assert_int_equal(session_limits_lower(&base, low.data, low.length, &got, &error), 0);
+	assert_int_equal(got.idle_ms, 1);
+	assert_int_equal(got.lifetime_ms, 5000);
+	assert_int_equal(got.undo_depth, 0);
+	assert_int_equal(session_limits_put(&got, &all), 0);
+	assert_int_equal(fields_number(all.data, all.length, FIELD_LIFETIME_MS, 0), 5000);
+	assert_int_equal(fields_number(all.data, all.length, FIELD_UNDO_DEPTH, 9), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_profiles_by_name),
 		cmocka_unit_test(test_limits_go_down),
 		cmocka_unit_test(test_limits_do_not_go_up_or_away),
+		cmocka_unit_test(test_limits_of_sessions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ static int call(struct executor_client *client, struct executor_answer *answer, 
 		.request_id = "id",
 		.profile = "native",
 		.code = TEXT("1+1"),
-		.limits = { [0] = 5000 },
+		.limits = { [0] = { .given = true, .value = 5000 } },
 	};
 	struct executor_wait wait = { hangup_fd, most_ms };
 
