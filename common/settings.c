@@ -200,8 +200,8 @@ void settings_print_help(const struct settings *settings, FILE *out)
 void settings_print_sample(const struct settings *settings, FILE *out)
 {
 	for (size_t i = 0; i < settings->count; i++)
-		fprintf(out, "# %s\n#%s = %s\n\n", settings->table[i].help,
-			settings->table[i].name, settings->table[i].fallback);
+		fprintf(out, "# %s\n#%s = %s\n\n", settings->table[i].help, settings->table[i].name,
+			settings->table[i].fallback);
 }
 
 void settings_free(const struct settings *settings)

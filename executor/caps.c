@@ -59,7 +59,8 @@ static int shrink_bounding_set(int count)
 	/* dropping takes CAP_SETPCAP: without it what is bounding was set by
 	 * whoever started us */
 	for (cap_value_t value = 0; prctl(PR_CAPBSET_READ, value, 0, 0, 0) >= 0; value++)
-		if (!is_needed(value, count) && prctl(PR_CAPBSET_DROP, value, 0, 0, 0) && errno != EPERM)
+		if (!is_needed(value, count) && prctl(PR_CAPBSET_DROP, value, 0, 0, 0) &&
+		    errno != EPERM)
 			return -errno;
 	return 0;
 }

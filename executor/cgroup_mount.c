@@ -48,10 +48,10 @@ static int make_writable(const char *path)
 		return -errno;
 	if (!(info.f_flag & ST_RDONLY))
 		return 0;
-	return mount(NULL, path, NULL,
-		     MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ?
-		       -errno :
-		       0;
+	return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		     NULL)
+		       ? -errno
+		       : 0;
 }
 
 int cgroup_find_mount(const char *type, const char *option, char *ret_path, size_t size)

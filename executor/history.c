@@ -46,8 +46,8 @@ static int describe(struct buffer *fields, uint64_t execution, uint64_t when_ms,
 		error = fields_put_number(fields, FIELD_STATE, outcome->state);
 	if (!error)
 		error = fields_put_number(fields, FIELD_WALL_US, outcome->wall_us);
-	if (!error && fields_find(outcome->report, outcome->report_length, FIELD_RESULT,
-				  &result) == 1)
+	if (!error &&
+	    fields_find(outcome->report, outcome->report_length, FIELD_RESULT, &result) == 1)
 		error = fields_put_bytes(fields, FIELD_RESULT, result.value,
 					 cut(result.value, result.length, RESULT_BYTES_MAX));
 	return error;

@@ -42,7 +42,8 @@ void log_line(enum log_level level, const char *format, ...)
 	int more = vsnprintf(line + used, sizeof line - used - 1, format, arguments);
 	va_end(arguments);
 	if (more > 0)
-		used += (size_t)more < sizeof line - used - 1 ? (size_t)more : sizeof line - used - 2;
+		used += (size_t)more < sizeof line - used - 1 ? (size_t)more
+							      : sizeof line - used - 2;
 	for (size_t i = start; i < used; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';

@@ -138,8 +138,7 @@ long workspace_count(const struct workspace *workspace)
 {
 	struct statfs info;
 
-	return fstatfs(workspace->filesystem, &info) ? -errno :
-						       (long)(info.f_files - info.f_ffree);
+	return fstatfs(workspace->filesystem, &info) ? -errno : (long)(info.f_files - info.f_ffree);
 }
 
 void workspace_close_mounts(struct workspace *workspace)

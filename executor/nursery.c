@@ -159,11 +159,10 @@ static void on_death(struct zygote *zygote)
 {
 	struct nursery *nursery = zygote->nursery;
 
-	log_error("zygote %llu has died; starting another",
-		  (unsigned long long)zygote->generation);
+	log_error("zygote %llu has died; starting another", (unsigned long long)zygote->generation);
 	retire(zygote);
-	if (loop_set_timer(nursery->config.loop, &zygote->timer,
-			   loop_now_us() + RESTART_MS * 1000, on_restart))
+	if (loop_set_timer(nursery->config.loop, &zygote->timer, loop_now_us() + RESTART_MS * 1000,
+			   on_restart))
 		log_error("zygote: no memory for a timer");
 	if (!nursery->ever_warm && ++nursery->cold_deaths == COLD_DEATHS_MAX)
 		nursery->config.hopeless(nursery->config.context);

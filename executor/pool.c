@@ -8,7 +8,7 @@
 #include "log.h"
 
 enum {
-	RETRY_MS = 200,   /* after a failed birth */
+	RETRY_MS = 200, /* after a failed birth */
 	SETTLE_NEXT_MS = 50,
 	SETTLE_MS = 1000, /* without a request, then high slots are given up */
 };
@@ -18,7 +18,7 @@ struct pool {
 	struct loop_timer refill, settle;
 	size_t count, ready;
 	bool closed;
-	bool rests; /* after a failed birth */
+	bool rests;                  /* after a failed birth */
 	struct sandbox *sandboxes[]; /* ready ones first, in order of readiness */
 };
 
@@ -56,7 +56,8 @@ static void on_settle(struct loop_timer *timer)
 	 * always in the same slots, so that nothing on the machine tells how many
 	 * runs there have been. */
 	for (size_t i = 0; i < pool->ready; i++) {
-		if ((size_t)sandbox_slot(pool->sandboxes[i]) < slots_lowest_free(pool->config.slots))
+		if ((size_t)sandbox_slot(pool->sandboxes[i]) <
+		    slots_lowest_free(pool->config.slots))
 			continue;
 		struct sandbox *sandbox = pool->sandboxes[i];
 
@@ -131,8 +132,7 @@ static void on_died(void *context, struct sandbox *sandbox, int status)
 
 int pool_new(const struct pool_config *config, struct pool **ret_pool)
 {
-	struct pool *pool =
-		calloc(1, sizeof *pool + (config->size + 1) * sizeof *pool->sandboxes);
+	struct pool *pool = calloc(1, sizeof *pool + (config->size + 1) * sizeof *pool->sandboxes);
 
 	if (!pool)
 		return -ENOMEM;
@@ -143,10 +143,9 @@ int pool_new(const struct pool_config *config, struct pool **ret_pool)
 
 void pool_refill(struct pool *pool)
 {
-	const struct sandbox_owner owner = { .idle = on_idle,
-					     .died = on_died,
-					     .failed = on_failed,
-					     .context = pool };
+	const struct sandbox_owner owner = {
+		.idle = on_idle, .died = on_died, .failed = on_failed, .context = pool
+	};
 
 	while (!pool->closed && !pool->rests && pool->count < pool->config.size) {
 		struct sandbox *sandbox = NULL;

@@ -9,7 +9,8 @@
 /* As the API says: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. */
 static bool is_id(const struct field_view *id)
 {
-	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char first[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 	if (!id->length || id->length > SESSION_ID_MAX)
 		return false;
@@ -53,8 +54,8 @@ static size_t count_sessions(const struct executor *executor, const struct profi
 	size_t count = 0;
 
 	for (const struct session *s = executor->sessions; s; s = s->next)
-		count += profile ? s->profile == profile :
-				   strlen(s->client) == client_length &&
+		count += profile ? s->profile == profile
+				 : strlen(s->client) == client_length &&
 					   !memcmp(s->client, client, client_length);
 	return count;
 }
@@ -216,8 +217,8 @@ void session_handle_run(void *context, struct call *call)
 		return;
 	}
 	if (code.length > COMMAND_BYTES_MAX) {
-		call_refuse(call, REFUSAL_INVALID, FIELD_CODE, "expected a command of at most %d bytes",
-			    COMMAND_BYTES_MAX);
+		call_refuse(call, REFUSAL_INVALID, FIELD_CODE,
+			    "expected a command of at most %d bytes", COMMAND_BYTES_MAX);
 		return;
 	}
 	if (!req_session(context, call, &session))

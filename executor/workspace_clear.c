@@ -64,9 +64,9 @@ static int flatten(int top, const char *name, unsigned long *number)
 		do {
 			snprintf(moved, sizeof moved, ".clear-%lu", (*number)++);
 			error = renameat2(dirfd(entries), entry->d_name, top, moved,
-					  1 /* RENAME_NOREPLACE */) ?
-					-errno :
-					0;
+					  1 /* RENAME_NOREPLACE */)
+					? -errno
+					: 0;
 		} while (error == -EEXIST && *number < ROUNDS_MAX);
 	}
 	closedir(entries);

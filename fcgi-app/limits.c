@@ -86,8 +86,7 @@ void limits_read(struct input *input, enum limits_of of, struct exec_request *re
 		if (!name || name->of > of) {
 			snprintf(field, sizeof field, PREFIX "%s", key);
 			input_wrong(input, field,
-				    name ? "is a limit of sessions" :
-					   "is not the name of a limit");
+				    name ? "is a limit of sessions" : "is not the name of a limit");
 		} else if (value) {
 			read_one(input, request, name, value);
 		}

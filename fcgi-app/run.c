@@ -151,7 +151,8 @@ static bool refuse_in_own_words(struct exchange *exchange, const struct exec_req
 			limit = &request->limits[i];
 	if (!limit)
 		return false;
-	uint64_t least = fields_number(answer->payload.data, answer->payload.length, FIELD_LEAST, 0);
+	uint64_t least =
+		fields_number(answer->payload.data, answer->payload.length, FIELD_LEAST, 0);
 	uint64_t most = fields_number(answer->payload.data, answer->payload.length, FIELD_MOST, 0);
 	bool high = limit->value > most;
 

@@ -81,7 +81,8 @@ static int add_rules(int ruleset, uint64_t all)
 		error = allow(ruleset, writable[i], all);
 	/* opening "for writing" truncates as a rule, also where that means nothing */
 	for (size_t i = 0; !error && i < sizeof sinks / sizeof *sinks; i++)
-		error = allow(ruleset, sinks[i], all & (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE));
+		error = allow(ruleset, sinks[i],
+			      all & (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE));
 	/* a thread's own name, oom_score_adj upwards, ... */
 	if (!error)
 		error = allow(ruleset, "/proc",

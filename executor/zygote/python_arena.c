@@ -55,8 +55,9 @@ static void release(void *context, void *arena, size_t size)
 
 static bool is_free(uintptr_t place)
 {
-	void *found = mmap((void *)place, region_bytes, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	void *found =
+		mmap((void *)place, region_bytes, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (found == MAP_FAILED)
 		return false;
@@ -74,7 +75,8 @@ static void choose_region(void)
 	uintptr_t place;
 
 	for (int i = 0; i < TRIES; i++) {
-		if (sizeof place < 8 || getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
+		if (sizeof place < 8 ||
+		    getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
 			return;
 		place = (lowest + place % span) & ~(region_bytes - 1);
 		if (is_free(place)) {

@@ -66,7 +66,8 @@ static void check_target(const char *uri)
 
 	if (!failed) {
 		check_pieces(&target);
-		FUZZ_HOLDS(!*target.query || (target.query > uri && target.query < uri + strlen(uri)));
+		FUZZ_HOLDS(!*target.query ||
+			   (target.query > uri && target.query < uri + strlen(uri)));
 		target_free(&target);
 	}
 	failed = target_parse_decoded(uri, "", &target);
@@ -97,7 +98,8 @@ static void check_text(struct text text)
 	bool all_valid = true, valid;
 
 	for (size_t at = 0; at < text.length;) {
-		size_t step = text_utf8_step((const uint8_t *)text.data + at, text.length - at, &valid);
+		size_t step =
+			text_utf8_step((const uint8_t *)text.data + at, text.length - at, &valid);
 
 		FUZZ_HOLDS(step >= 1 && step <= text.length - at);
 		all_valid = all_valid && valid;

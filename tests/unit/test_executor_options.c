@@ -244,7 +244,9 @@ static void test_limits_do_not_go_up_or_away(void **state)
 
 static void test_limits_of_sessions(void **state)
 {
-	const struct session_limits base = { .idle_ms = 1000, .lifetime_ms = 5000, .undo_depth = 3 };
+	const struct session_limits base = { .idle_ms = 1000,
+					     .lifetime_ms = 5000,
+					     .undo_depth = 3 };
 	AUTO_BUFFER low = BUFFER_INIT(0), high = BUFFER_INIT(0), all = BUFFER_INIT(0);
 	struct session_limits got = { .idle_ms = 77 };
 	struct limit_error error = { 0 };
