@@ -3,6 +3,7 @@
 #include "python_job.h"
 #include "python_main.h"
 #include "python_outcome.h"
+#include "python_pure.h"
 #include "python_signals.h"
 #include "python_stdio.h"
 
@@ -37,7 +38,7 @@ int python_cell_run(const struct job *job, struct buffer *report)
 {
 	int exit_code;
 
-	python_signals_begin();
+	python_signals_begin(python_pure_is_quiet());
 
 	AUTO_OBJECT *filename =
 		PyUnicode_FromFormat("<cell %llu>", (unsigned long long)job->execution);
@@ -49,6 +50,7 @@ int python_cell_run(const struct job *job, struct buffer *report)
 	} else {
 		exit_code = python_outcome_raised(filename, report);
 	}
-	python_stdio_end();
+	if (exit_code != 0 || !python_pure_is_silent())
+		python_stdio_end();
 	return exit_code;
 }

@@ -6,6 +6,7 @@
 #include "python_arena.h"
 #include "python_main.h"
 #include "python_object.h"
+#include "python_pure.h"
 #include "python_random.h"
 #include "python_warm.h"
 
@@ -27,6 +28,7 @@ void python_fork_end_stranger(int exit_code)
 void python_before_fork(void)
 {
 	python_fork_settle();
+	python_pure_disturb();     /* the hooks of the program run, here and in the fork */
 	if (python_main_globals()) /* else it is the zygote: there is no program yet */
 		python_random_keep();
 	PyOS_BeforeFork();

@@ -3,6 +3,7 @@
 #include "python_await.h"
 #include "python_compile.h"
 #include "python_main.h"
+#include "python_pure.h"
 #include "python_source.h"
 #include "python_traceback.h"
 
@@ -48,15 +49,34 @@ static void put_line_into_error(PyObject *filename)
 		python_error_restore(take_object(&exception));
 }
 
+/* After an error, which stays. */
+static void remember_source(const struct job *job, PyObject *filename)
+{
+	AUTO_OBJECT *exception = python_error_take();
+
+	python_source_remember(filename, job->code, job->code_length);
+	if (exception)
+		python_error_restore(take_object(&exception));
+}
+
 PyObject *python_job_evaluate(const struct job *job, PyObject *filename, int *flags)
 {
 	AUTO_PROGRAM program = { NULL, NULL };
 	PyObject *globals = python_main_globals();
+	/* what leaves no code behind is in no later traceback */
+	bool late = python_pure_is_expected();
 
-	python_source_remember(filename, job->code, job->code_length);
+	if (!late)
+		python_source_remember(filename, job->code, job->code_length);
 	if (python_compile_program(job->code, job->code_length, filename, flags, &program) < 0) {
+		if (late)
+			remember_source(job, filename);
 		put_line_into_error(filename);
 		return NULL;
 	}
-	return run_program(&program, globals);
+
+	PyObject *value = run_program(&program, globals);
+	if (!value && late)
+		remember_source(job, filename);
+	return value;
 }

@@ -12,8 +12,10 @@ enum { OBJECTS_MAX = 64, NESTED_MAX = 4 };
 
 static PyObject *collector_is_on, *collector_on, *collector_off, *collector_stats; /* of gc */
 static PyObject *monitored_events; /* sys.monitoring.get_events, or NULL */
-static long collections_before;
+static long collections;           /* so many were there when we looked last */
 static bool collector_was_on;
+static bool expected; /* the job will be pure */
+static bool quiet;    /* see python_pure_is_quiet() */
 
 int python_pure_prepare(void)
 {
@@ -36,6 +38,7 @@ int python_pure_prepare(void)
 
 /* -- the collector ------------------------------------------------------------------ */
 
+#if PY_VERSION_HEX < 0x030a0000 /* these came with 3.10 */
 static bool call(PyObject *function)
 {
 	AUTO_OBJECT *answer = PyObject_CallNoArgs(function);
@@ -45,21 +48,33 @@ static bool call(PyObject *function)
 	return truth;
 }
 
-static void rest_collector(void)
+static bool PyGC_Disable(void)
 {
-	collector_was_on = call(collector_is_on);
+	bool was_on = call(collector_is_on);
+
 	call(collector_off);
+	return was_on;
 }
+
+static void PyGC_Enable(void)
+{
+	call(collector_on);
+}
+#endif
 
 static void resume_collector(void)
 {
 	if (collector_was_on)
-		call(collector_on);
+		PyGC_Enable();
 }
 
-/* Switching it off does not stop one that some versions have already scheduled. */
+/* Switching it off does not stop one that some versions have already scheduled;
+ * the others collect at once or not at all, and need not be asked. */
 static long count_collections(void)
 {
+	if (PY_VERSION_HEX < 0x030c0000)
+		return 0;
+
 	AUTO_OBJECT *stats = PyObject_CallNoArgs(collector_stats);
 	long count = 0;
 
@@ -196,9 +211,8 @@ static bool is_watched(void)
 {
 	PyThreadState *thread = PyThreadState_Get();
 
-	return thread->c_tracefunc || thread->c_profilefunc || !python_is_single_thread() ||
-	       python_audit_has_company() || is_monitored() || !python_signals_are_default() ||
-	       !python_stdio_is_untouched();
+	return thread->c_tracefunc || thread->c_profilefunc || python_audit_has_company() ||
+	       is_monitored() || !python_signals_are_default() || !python_stdio_is_untouched();
 }
 
 static bool will_be_pure(const struct job *job)
@@ -208,29 +222,55 @@ static bool will_be_pure(const struct job *job)
 	int left = OBJECTS_MAX;
 
 	/* the first cell makes __main__ */
-	return globals && builtins && has_plain_keys(globals) &&
+	return globals && builtins && python_is_single_thread() &&
+	       (quiet || has_plain_keys(globals)) &&
 	       python_expression_is_simple(job->code, job->code_length, is_plain_name, &left) &&
-	       has_plain_keys(builtins) && is_last_result_plain(builtins) && !is_watched();
+	       (quiet || has_plain_keys(builtins)) && is_last_result_plain(builtins) &&
+	       (quiet || !is_watched());
 }
 
-bool python_pure_begin(const struct job *job)
+void python_pure_begin(const struct job *job)
 {
-	if (job->code_length > EXPRESSION_LENGTH_MAX)
-		return false;
+	long before = collections;
 
-	rest_collector();
-	if (will_be_pure(job)) {
-		collections_before = count_collections();
-		return true;
+	expected = false;
+	if (job->kind != JOB_CELL || job->code_length > EXPRESSION_LENGTH_MAX) {
+		quiet = false;
+		return;
 	}
-	resume_collector();
-	return false;
+
+	collector_was_on = PyGC_Disable();
+	collections = count_collections();
+	quiet = quiet && collections == before && python_is_single_thread();
+	expected = collections >= 0 && will_be_pure(job);
+	if (!expected)
+		resume_collector();
 }
 
-bool python_pure_end(void)
+bool python_pure_is_quiet(void)
 {
-	bool none = collections_before >= 0 && count_collections() == collections_before;
+	return quiet;
+}
 
-	resume_collector();
-	return none;
+bool python_pure_is_expected(void)
+{
+	return expected;
+}
+
+bool python_pure_is_silent(void)
+{
+	return quiet && expected && count_collections() == collections;
+}
+
+bool python_pure_end(int exit_code)
+{
+	quiet = expected && exit_code == 0 && count_collections() == collections;
+	if (expected)
+		resume_collector();
+	return quiet;
+}
+
+void python_pure_disturb(void)
+{
+	quiet = false;
 }

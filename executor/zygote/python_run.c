@@ -29,7 +29,7 @@ static int run_script(const struct job *job, struct buffer *report)
 
 static int list_variables(struct buffer *report)
 {
-	python_signals_begin();
+	python_signals_begin(false);
 	python_variables_list(report);
 	python_stdio_end();
 	return 0;
@@ -40,18 +40,14 @@ int python_run(const struct job *job, struct buffer *report)
 	int exit_code = 0;
 
 	python_fork_settle();
-
-	bool pure = job->kind == JOB_CELL && python_pure_begin(job);
-
-	python_stdio_begin(job);
+	python_pure_begin(job);
+	python_stdio_begin(job, python_pure_is_quiet());
 	switch (job->kind) {
 	case JOB_SCRIPT:
 		exit_code = run_script(job, report);
 		break;
 	case JOB_CELL:
 		exit_code = python_cell_run(job, report);
-		if (pure && python_pure_end() && exit_code == 0)
-			fields_put_number(report, FIELD_PURE, 1);
 		break;
 	case JOB_VARIABLES:
 		exit_code = list_variables(report);
@@ -66,6 +62,8 @@ int python_run(const struct job *job, struct buffer *report)
 	case JOB_COMMAND: /* never comes here */
 		break;
 	}
+	if (python_pure_end(exit_code))
+		fields_put_number(report, FIELD_PURE, 1);
 	python_fork_end_stranger(exit_code);
 	return exit_code;
 }

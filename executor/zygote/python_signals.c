@@ -44,10 +44,14 @@ static bool restore_handler(void)
 	return done != NULL;
 }
 
-void python_signals_begin(void)
+void python_signals_begin(bool quiet)
 {
 	sigset_t interrupt;
 
+	if (quiet) {
+		PyOS_InterruptOccurred();
+		return;
+	}
 	if (!restore_handler())
 		restore_handler();
 	sigemptyset(&interrupt);

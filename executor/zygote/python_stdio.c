@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "owned.h"
@@ -29,6 +31,7 @@ static PyObject *ours[DESCRIPTORS];         /* the streams that we made last */
 static PyObject *buffers[DESCRIPTORS];      /* what is below them, or NULL */
 static PyObject *count_weak;                /* _weakref.getweakrefcount */
 static bool unbuffered;
+static bool reads_null; /* our stdin was made for /dev/null */
 
 static int enter_one(struct stdio_pipes *pipes, int fd, int end)
 {
@@ -117,12 +120,23 @@ static PyObject *make_stream(int fd)
 	return Py_NewRef(text);
 }
 
+/* What a job without input finds. */
+static bool input_is_null(void)
+{
+	struct stat info;
+
+	return fstat(STDIN_FILENO, &info) == 0 && S_ISCHR(info.st_mode) &&
+	       info.st_rdev == makedev(1, 3);
+}
+
 /* A new stream in sys, in place of the program's or of our last one; None where
  * the descriptor is not open. */
 static void renew(int fd)
 {
 	AUTO_OBJECT *stream = make_stream(fd);
 
+	if (fd == 0)
+		reads_null = input_is_null();
 	PyErr_Clear();
 	if (!stream)
 		stream = Py_NewRef(Py_None);
@@ -154,12 +168,23 @@ static bool has_own_input(enum job_kind kind)
 	return kind == JOB_CELL || kind == JOB_CALL;
 }
 
-void python_stdio_begin(const struct job *job)
+/* Would a new stream be no other than the one that nobody has touched? Making one
+ * takes longer than all else that is done for a small cell. An input that has
+ * bytes is another each time. */
+static bool is_as_new(int fd)
+{
+	return ours[fd] && ours[fd] != Py_None && (fd != 0 || (reads_null && input_is_null()));
+}
+
+void python_stdio_begin(const struct job *job, bool quiet)
 {
 	bool other_buffering = job->streaming != unbuffered;
 
 	unbuffered = job->streaming;
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		if (quiet && !other_buffering && is_as_new(fd))
+			continue;
+
 		PyObject *stream = PySys_GetObject(rules[fd].name);
 		bool mine = stream && stream == ours[fd];
 		bool stale = mine && (fd == 0 ? has_own_input(job->kind) : other_buffering);

@@ -20,9 +20,10 @@ void python_stdio_leave_pipes(struct stdio_pipes *pipes);
 int python_stdio_prepare(void);
 
 /* Before a job. A cell or a call starts with an unread stdin and with a stdout and stderr
- * that work, except where the program has put a live object of its own. No
- * error is set. */
-void python_stdio_begin(const struct job *job);
+ * that work, except where the program has put a live object of its own. `quiet`:
+ * since python_stdio_is_untouched() was true, nothing of the program's has run.
+ * No error is set. */
+void python_stdio_begin(const struct job *job, bool quiet);
 
 /* Flush as python3 does at its end: what fails is said on stderr. False if
  * output was lost. No error is set. */

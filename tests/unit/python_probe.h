@@ -59,14 +59,15 @@ static inline int probe_file(const char *text)
 	return fd;
 }
 
-/* Standard input is a pipe, as in the service. */
+/* Standard input is a pipe, or nothing, as in the service. */
 static inline int probe_input(const char *text)
 {
 	int ends[2];
 
+	if (!text)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	if (text)
-		assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
+	assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
 	close(ends[1]);
 	return ends[0];
 }

@@ -8,7 +8,7 @@
 #include "protocol.h"
 #include "python_probe.h"
 
-enum { CELLS_MAX = 16 };
+enum { CELLS_MAX = 24 };
 
 static struct probe cells[CELLS_MAX];
 
@@ -440,6 +440,86 @@ static void test_copy(void **state)
 	free_cells(sizeof jobs / sizeof *jobs);
 }
 
+/* What was looked at before a pure cell is not looked at again before the next:
+ * unless something of the program's has run in between. */
+static void test_after_pure_cells(void **state)
+{
+	static const struct {
+		struct probe_job job;
+		bool pure;
+	} steps[] = {
+		{ { .kind = JOB_CELL, .code = "import os, sys; x = 1" }, false },
+		{ { .kind = JOB_CELL, .code = "x" }, true },
+		{ { .kind = JOB_CELL, .code = "x, x" }, true },
+		{ { .kind = JOB_CELL, .code = "sys.stdout.note = 1" }, false },
+		{ { .kind = JOB_CELL, .code = "x" }, false },
+		{ { .kind = JOB_CELL, .code = "del sys.stdout.note" }, false },
+		{ { .kind = JOB_CELL, .code = "x" }, true },
+		{ { .kind = JOB_CELL, .code = "x + 1" }, true },
+		/* raising runs much */
+		{ { .kind = JOB_CELL, .code = "x / 0" }, false },
+		{ { .kind = JOB_CELL, .code = "x" }, true },
+		/* looking at the names runs their repr() */
+		{ { .kind = JOB_CELL,
+		    .code = "class A:\n"
+			    "    def __repr__(self): sys.stderr.note = 1; return ''\n"
+			    "a = A()" },
+		  false },
+		{ { .kind = JOB_CELL, .code = "x" }, true },
+		{ { .kind = JOB_VARIABLES, .code = "" }, false },
+		{ { .kind = JOB_CELL, .code = "x" }, false },
+		/* a copy runs the hooks of a fork */
+		{ { .kind = JOB_CELL,
+		    .code = "del sys.stderr.note\n"
+			    "def hook(): sys.stdin.note = 1\n"
+			    "os.register_at_fork(after_in_child=hook)" },
+		  false },
+		{ { .kind = JOB_CELL, .code = "x" }, true },
+		{ { .kind = JOB_CELL, .code = "x", .in_copy = true }, false },
+	};
+	struct probe_job jobs[sizeof steps / sizeof *steps];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		jobs[i] = steps[i].job;
+	probe_run(jobs, sizeof steps / sizeof *steps, cells);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		assert_int_equal(is_pure(&cells[i]), steps[i].pure);
+	free_cells(sizeof steps / sizeof *steps);
+}
+
+/* The input is each cell's own, and tracebacks have their lines. */
+static void test_between_pure_cells(void **state)
+{
+	const struct probe_job jobs[] = {
+		{ .kind = JOB_CELL, .code = "import signal, sys" },
+		{ .kind = JOB_CELL, .code = "1" },
+		{ .kind = JOB_CELL, .code = "2", .stdin_text = "unread" },
+		{ .kind = JOB_CELL, .code = "sys.stdin.read()" },
+		{ .kind = JOB_CELL, .code = "3" },
+		{ .kind = JOB_CELL, .code = "4" },
+		{ .kind = JOB_CELL, .code = "sys.stdin.read()", .stdin_text = "input" },
+		{ .kind = JOB_CELL, .code = "5" },
+		{ .kind = JOB_CELL, .code = "6" },
+		{ .kind = JOB_CELL, .code = "sys.stdin.read()" },
+		{ .kind = JOB_CELL, .code = "print('out', end='')" },
+		{ .kind = JOB_CELL, .code = "7" },
+		{ .kind = JOB_CELL, .code = "8 / 0" },
+		{ .kind = JOB_CELL, .code = "9 +" },
+	};
+
+	(void)state;
+	probe_run(jobs, sizeof jobs / sizeof *jobs, cells);
+	assert_field(&cells[3], FIELD_RESULT, "''");
+	assert_field(&cells[6], FIELD_RESULT, "'input'");
+	assert_field(&cells[9], FIELD_RESULT, "''");
+	assert_string_equal(cells[10].out, "out");
+	assert_string_equal(cells[11].out, "");
+	assert_non_null(strstr(cells[12].err, "\n    8 / 0\n"));
+	assert_non_null(strstr(cells[13].err, "\n    9 +\n"));
+	free_cells(sizeof jobs / sizeof *jobs);
+}
+
 static void test_streaming(void **state)
 {
 	const struct probe_job jobs[] = {
@@ -477,6 +557,8 @@ int main(void)
 		cmocka_unit_test(test_onlookers),
 		cmocka_unit_test(test_collector_rests),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_after_pure_cells),
+		cmocka_unit_test(test_between_pure_cells),
 		cmocka_unit_test(test_streaming),
 		cmocka_unit_test(test_scripts_say_nothing),
 	};
