@@ -60,6 +60,7 @@ int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t eve
 		return -errno;
 	source->fd = fd;
 	source->ready = ready;
+	source->events = events;
 	source->added = true;
 	return 0;
 }
@@ -68,7 +69,12 @@ int loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = source };
 
-	return epoll_ctl(loop->epoll, EPOLL_CTL_MOD, source->fd, &event) ? -errno : 0;
+	if (source->events == events) /* every frame that goes out at once asks so */
+		return 0;
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_MOD, source->fd, &event))
+		return -errno;
+	source->events = events;
+	return 0;
 }
 
 void loop_remove(struct loop *loop, struct loop_source *source)

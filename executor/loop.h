@@ -15,6 +15,7 @@ struct loop;
 struct loop_source {
 	int fd;
 	void (*ready)(struct loop_source *source, uint32_t events); /* EPOLLIN, ... */
+	uint32_t events; /* that are waited for */
 	bool added;
 };
 
