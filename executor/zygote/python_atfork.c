@@ -1,12 +1,11 @@
 #include "python_atfork.h"
 
-#include <stdbool.h>
-
 #include "python_main.h"
 #include "python_object.h"
 
 static PyObject *real_function; /* os.register_at_fork */
 static PyObject *recorded;      /* list of the keywords of each call */
+static bool rests;
 
 static PyObject *record(PyObject *self, PyObject *args, PyObject *keywords)
 {
@@ -33,11 +32,27 @@ static PyObject *run_recorded(const char *keyword, bool last_first)
 {
 	Py_ssize_t count = PyList_GET_SIZE(recorded);
 
-	if (!python_main_globals()) /* the zygote's own fork */
+	if (rests || !python_main_globals()) /* a copy; or the zygote's own fork */
 		Py_RETURN_NONE;
 	for (Py_ssize_t i = 0; i < count; i++)
 		run_one(last_first ? count - 1 - i : i, keyword);
 	Py_RETURN_NONE;
+}
+
+void python_atfork_rest(bool rest)
+{
+	rests = rest;
+}
+
+void python_atfork_renew_thread(void)
+{
+	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
+	AUTO_OBJECT *thread = module ? python_object_try(module, "_main_thread") : NULL;
+	AUTO_OBJECT *id = thread ? PyLong_FromUnsignedLong(PyThread_get_thread_native_id()) : NULL;
+
+	if (id && PyObject_SetAttrString(thread, "_native_id", id) < 0)
+		PyErr_Clear();
+	PyErr_Clear();
 }
 
 static PyObject *run_before(PyObject *self, PyObject *nothing)

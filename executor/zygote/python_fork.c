@@ -4,6 +4,7 @@
 
 #include "python.h"
 #include "python_arena.h"
+#include "python_atfork.h"
 #include "python_main.h"
 #include "python_object.h"
 #include "python_pure.h"
@@ -28,9 +29,13 @@ void python_fork_end_stranger(int exit_code)
 void python_before_fork(void)
 {
 	python_fork_settle();
-	python_pure_disturb();     /* the hooks of the program run, here and in the fork */
-	if (python_main_globals()) /* else it is the zygote: there is no program yet */
-		python_random_keep();
+	python_pure_disturb(); /* the hooks of the program run, here and in the fork */
+	if (python_main_globals()) { /* else it is the zygote: there is no program yet */
+		bool rest = python_is_single_thread();
+
+		python_atfork_rest(rest);
+		python_random_keep(rest);
+	}
 	PyOS_BeforeFork();
 	python_fork_end_stranger(0);
 }
@@ -38,6 +43,7 @@ void python_before_fork(void)
 void python_after_fork_parent(void)
 {
 	PyOS_AfterFork_Parent();
+	python_atfork_rest(false);
 	python_random_let_go();
 	python_fork_end_stranger(0);
 }
@@ -55,6 +61,8 @@ void python_after_fork_copy(void)
 {
 	python_fork_settle();
 	PyOS_AfterFork_Child();
+	python_atfork_rest(false);
+	python_atfork_renew_thread();
 	python_random_give_back();
 	python_fork_end_stranger(0);
 }

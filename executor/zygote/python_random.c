@@ -63,9 +63,9 @@ void python_random_renew(void)
 	call_if_any(seed_numpy);
 }
 
-void python_random_keep(void)
+void python_random_keep(bool hooks_rest)
 {
-	AUTO_OBJECT *instance = random_instance();
+	AUTO_OBJECT *instance = hooks_rest && seed_random ? NULL : random_instance();
 
 	Py_XSETREF(kept_state, instance ? PyObject_CallMethod(instance, "getstate", NULL) : NULL);
 	PyErr_Clear();
