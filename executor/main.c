@@ -30,7 +30,9 @@
  * session (session.c) keeps its sandbox, and goes back to checkpoints
  * (zygote/checkpoint.c, sandbox_return.c) when a cell had to be killed. Shell
  * commands run beside its interpreter (sandbox_command.c); the application works
- * on its files itself, through a descriptor that share.c makes.
+ * on its files itself, through a descriptor that share.c makes. Judging
+ * (evaluate.c) runs each case in a fork of the loaded code (sandbox_fork.c) and
+ * compares in a sandbox of its own (verdicts.c).
  *
  * Before the socket is opened, doctor.c tries every wall from inside a sandbox;
  * if one gives way there is no service. */
