@@ -1,4 +1,4 @@
-/* The FRAME_SESSION_* calls: parsed and checked here, done in session.c. */
+/* The FRAME_SESSION_* calls: parsed and checked here, done in session*.c. */
 #include <stdlib.h>
 #include <string.h>
 
