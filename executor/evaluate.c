@@ -25,11 +25,14 @@ static void let_go(struct evaluation *evaluation)
 {
 	struct loop *loop = evaluation->executor->loop;
 
-	loop_clear_timer(loop, &evaluation->deadline);
-	loop_clear_timer(loop, &evaluation->finish);
+	/* The place that one leaves must not be given to another, which would begin. */
+	for (size_t i = 0; i < LANES_MAX; i++)
+		lane_withdraw(&evaluation->lanes[i]);
+	verdicts_close(&evaluation->verdicts);
 	for (size_t i = 0; i < LANES_MAX; i++)
 		lane_close(&evaluation->lanes[i]);
-	verdicts_close(&evaluation->verdicts);
+	loop_clear_timer(loop, &evaluation->deadline);
+	loop_clear_timer(loop, &evaluation->finish);
 	for (size_t i = 0; i < evaluation->count; i++) {
 		struct judged *judged = &evaluation->cases[i];
 

@@ -112,6 +112,8 @@ void evaluation_offer_files(struct evaluation *evaluation);
 void lane_begin(struct lane *lane);
 /* It has its files, or there is something to do again. */
 void lane_go_on(struct lane *lane);
+/* It waits for a sandbox no longer. */
+void lane_withdraw(struct lane *lane);
 void lane_close(struct lane *lane);
 
 /* -- verdicts.c -- */

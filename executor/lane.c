@@ -450,11 +450,17 @@ void lane_go_on(struct lane *lane)
 	}
 }
 
+void lane_withdraw(struct lane *lane)
+{
+	if (lane->evaluation)
+		admission_withdraw(lane->evaluation->executor->admission, &lane->waiter);
+}
+
 void lane_close(struct lane *lane)
 {
 	if (!lane->evaluation)
 		return;
-	admission_withdraw(lane->evaluation->executor->admission, &lane->waiter);
+	lane_withdraw(lane);
 	drop_sandbox(lane);
 	lane->judged = NULL;
 	lane->phase = LANE_CLOSED;

@@ -8,7 +8,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import Session, call
+from service import STATE, Host, Session, begin, call, finish
 
 ADD = "def add(a, b):\n    return a + b\n"
 TIMEOUT = 120  # an evaluation may take long on a busy machine
@@ -336,6 +336,31 @@ class Native(Judging):
         began = time.monotonic()
         self.assertTrue(self.evaluate(ADD, cases(("a=1, b=2", "3")), entry_point="add")["passed"])
         self.assertLess(time.monotonic() - began, 7)
+
+
+class Busy(Judging):
+    """More at once than there are places to run."""
+
+    def executor(self):
+        return Host().pid("executor") if STATE else None
+
+    def test_many_evaluations_at_once(self):
+        """Lanes still wait for a place when their evaluation comes to its end."""
+        before = self.executor()
+        code = "import time\ndef f(x):\n    time.sleep(0.1)\n    return x\n"
+        body = {"code": code, "entry_point": "f", "io_cases": cases(*[(str(i), str(i)) for i in range(5)])}
+        for _ in range(2):
+            begun = [begin("POST", "/evaluate_code", body) for _ in range(16)]
+            for connection in begun[::4]:
+                connection.close()
+            for i, connection in enumerate(begun):
+                if i % 4:
+                    got = finish(connection)
+                    self.assertIn(got.status, (200, 429, 503), got)
+                    if got.status == 200:
+                        self.assertTrue(got.json["passed"], got)
+        self.assertTrue(self.judge(ADD, "add", ("a=1, b=2", "3"))["passed"])
+        self.assertEqual(self.executor(), before)
 
 
 class Cheats(Judging):
