@@ -51,6 +51,18 @@ void buffer_consume(struct buffer *buffer, size_t length)
 	buffer->length -= length;
 }
 
+void buffer_shorten(struct buffer *buffer, size_t length)
+{
+	if (length >= buffer->length)
+		return;
+	buffer->length = length;
+	uint8_t *data = length ? realloc(buffer->data, length) : NULL;
+	if (data) {
+		buffer->data = data;
+		buffer->capacity = length;
+	}
+}
+
 void buffer_reset(struct buffer *buffer)
 {
 	free(buffer->data);

@@ -22,6 +22,9 @@ int buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 /* Drop the first `length` bytes (at most what is there). */
 void buffer_consume(struct buffer *buffer, size_t length);
 
+/* Drop all but the first `length` bytes, and give back the memory of the rest. */
+void buffer_shorten(struct buffer *buffer, size_t length);
+
 /* Free the bytes and make the buffer empty; its limit stays. */
 void buffer_reset(struct buffer *buffer);
 

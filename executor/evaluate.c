@@ -192,6 +192,9 @@ struct judged *evaluation_take(struct evaluation *evaluation, bool loaded)
 
 void evaluation_ran(struct evaluation *evaluation, struct judged *judged)
 {
+	if (judged->calls) /* it is for show alone */
+		buffer_shorten(&judged->printed, evaluation->display_bytes);
+	judged->progress = CASE_RAN;
 	evaluation->got_bytes += judged->got.length + judged->printed.length;
 	verdicts_go_on(&evaluation->verdicts);
 	evaluation_go_on(evaluation);

@@ -180,7 +180,6 @@ static void leave_case(struct lane *lane)
 	struct judged *judged = lane->judged;
 
 	lane->judged = NULL;
-	judged->progress = CASE_RAN;
 	if (lane->fresh || judged->outcome.state == STATE_LOST || sandbox_join(lane->sandbox))
 		renew(lane);
 	else
@@ -346,12 +345,10 @@ static void on_lost(void *context, struct sandbox *sandbox)
 		fail_case(lane);
 	lane->judged = NULL;
 	renew(lane);
-	if (judged) {
-		judged->progress = CASE_RAN;
+	if (judged)
 		evaluation_ran(lane->evaluation, judged);
-	} else {
+	else
 		evaluation_go_on(lane->evaluation);
-	}
 }
 
 static void on_died(void *context, struct sandbox *sandbox, int status)

@@ -169,8 +169,7 @@ static void release_batch(struct verdicts *verdicts)
 		judged->progress = CASE_DONE;
 		evaluation->got_bytes -= judged->got.length + judged->printed.length;
 		buffer_reset(&judged->got);
-		if (judged->printed.length > evaluation->display_bytes)
-			judged->printed.length = evaluation->display_bytes;
+		buffer_shorten(&judged->printed, evaluation->display_bytes);
 	}
 	verdicts->batch_length = 0;
 }

@@ -3,6 +3,7 @@ to pass without being right."""
 
 import os
 import sys
+import threading
 import time
 import unittest
 import uuid
@@ -361,6 +362,31 @@ class Busy(Judging):
                         self.assertTrue(got.json["passed"], got)
         self.assertTrue(self.judge(ADD, "add", ("a=1, b=2", "3"))["passed"])
         self.assertEqual(self.executor(), before)
+
+    def test_output_is_not_kept(self):
+        """What cases print beyond what is shown takes no memory of the service."""
+        if not STATE:
+            self.skipTest("the service runs elsewhere")
+
+        def memory():
+            with open(f"/proc/{self.executor()}/status", encoding="ascii") as status:
+                return int(next(line.split()[1] for line in status if line.startswith("VmRSS")))
+
+        begun = begin("POST", "/evaluate_code", {"code": "def f(x):\n    print('x' * 900000)\n    return x\n", "entry_point": "f", "io_cases": cases(*[("1", "1")] * 200)})
+        before, most, done = memory(), 0, threading.Event()
+
+        def look():
+            nonlocal most
+            while not done.wait(0.05):
+                most = max(most, memory())
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        got = finish(begun)
+        done.set()
+        thread.join()
+        self.assertTrue(got.json["passed"], got)
+        self.assertLess(most - before, 100 << 10)
 
 
 class Cheats(Judging):

@@ -33,6 +33,23 @@ static void test_buffer_grows_to_its_limit(void **state)
 	assert_true(buffer.capacity <= 1000);
 }
 
+static void test_buffer_shorten(void **state)
+{
+	AUTO_BUFFER buffer = BUFFER_INIT(1 << 20);
+
+	(void)state;
+	assert_int_equal(buffer_append(&buffer, "abcdef", 6), 0);
+	assert_int_equal(buffer_reserve(&buffer, 1 << 16), 0);
+	buffer_shorten(&buffer, 7);
+	assert_int_equal(buffer.length, 6);
+	buffer_shorten(&buffer, 3);
+	assert_int_equal(buffer.capacity, 3);
+	assert_int_equal(buffer_append(&buffer, "x", 1), 0);
+	assert_memory_equal(buffer.data, "abcx", 4);
+	buffer_shorten(&buffer, 0);
+	assert_int_equal(buffer.length, 0);
+}
+
 static void test_buffer_consume(void **state)
 {
 	AUTO_BUFFER buffer = BUFFER_INIT(0);
@@ -325,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buffer_grows_to_its_limit),
 		cmocka_unit_test(test_buffer_consume),
+		cmocka_unit_test(test_buffer_shorten),
 		cmocka_unit_test(test_fields_round),
 		cmocka_unit_test(test_fields_first_of_a_kind_counts),
 		cmocka_unit_test(test_fields_limit),
