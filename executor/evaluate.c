@@ -265,7 +265,7 @@ static void on_proceed(struct call *call)
 	struct lane *lane = evaluation->offered;
 
 	evaluation->offered = NULL;
-	if (lane && lane->phase == LANE_WANTS_FILES)
+	if (lane && lane->offered && lane->phase == LANE_WANTS_FILES)
 		lane_go_on(lane);
 	evaluation_offer_files(evaluation);
 }
@@ -291,6 +291,7 @@ void evaluation_offer_files(struct evaluation *evaluation)
 		return;
 	}
 	evaluation->offered = lane;
+	lane->offered = true;
 	call->proceed = on_proceed;
 	call_workspace(call, fd);
 	close(fd);

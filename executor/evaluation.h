@@ -55,6 +55,7 @@ struct lane {
 	struct sandbox *sandbox;
 	struct run *run;
 	struct judged *judged; /* the case it is at */
+	bool offered; /* the application puts files into this sandbox */
 	bool loaded;
 	bool fresh; /* no fork would be the same: a sandbox for each case */
 };

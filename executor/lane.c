@@ -374,7 +374,7 @@ static void drop_sandbox(struct lane *lane)
 	if (lane->sandbox)
 		sandbox_kill(lane->sandbox);
 	lane->sandbox = NULL;
-	lane->loaded = false;
+	lane->loaded = lane->offered = false;
 	if (lane->granted)
 		admission_leave(admission);
 	lane->granted = false;
