@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -294,6 +295,44 @@ static int add_restricted(scmp_filter_ctx filter)
 	return error;
 }
 
+/* Stands for a process in FILTER_ORIGINAL until that is put on; its negative for the
+ * process's group. */
+enum { THE_ORIGINAL = 0x2a6f5b13 };
+
+/* They have one uid: what the kernel lets a process do to another of its user,
+ * a case must not do to the process that all cases are forked from. */
+static int add_original(scmp_filter_ctx filter)
+{
+	static const struct {
+		const char *call;
+		unsigned argument;
+	} reaches[] = {
+		{ "kill", 0 }, { "tkill", 0 }, { "tgkill", 0 }, { "tgkill", 1 },
+		{ "rt_sigqueueinfo", 0 }, { "rt_tgsigqueueinfo", 0 }, { "rt_tgsigqueueinfo", 1 },
+		{ "pidfd_open", 0 }, { "prlimit64", 0 }, { "sched_setaffinity", 0 },
+		{ "sched_setparam", 0 }, { "sched_setscheduler", 0 }, { "setpriority", 1 },
+	};
+	static const uint32_t group = -(uint32_t)THE_ORIGINAL;
+	int error = add_masked(filter, SCMP_ACT_ERRNO(ESRCH), "kill", 0, LOW_32, group);
+
+	for (size_t i = 0; !error && i < COUNT(reaches); i++)
+		error = add_masked(filter, SCMP_ACT_ERRNO(ESRCH), reaches[i].call,
+				   reaches[i].argument, LOW_32, THE_ORIGINAL);
+	if (!error) /* of the user: all that there are */
+		error = add_masked(filter, SCMP_ACT_ERRNO(EPERM), "setpriority", 0, LOW_32,
+				   PRIO_USER);
+	/* signals by way of a descriptor's owner */
+	const struct scmp_arg_cmp owners[][2] = {
+		{ SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW_32, F_SETOWN),
+		  SCMP_CMP(2, SCMP_CMP_MASKED_EQ, LOW_32, THE_ORIGINAL) },
+		{ SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW_32, F_SETOWN),
+		  SCMP_CMP(2, SCMP_CMP_MASKED_EQ, LOW_32, group) },
+	};
+	for (size_t i = 0; !error && i < COUNT(owners); i++)
+		error = add_rule(filter, SCMP_ACT_ERRNO(ESRCH), "fcntl", 2, owners[i]);
+	return error;
+}
+
 struct recipe {
 	uint32_t otherwise;
 	int (*add)(scmp_filter_ctx filter);
@@ -304,6 +343,7 @@ static const struct recipe recipes[FILTER_COUNT] = {
 	[FILTER_DOORBELL] = { SCMP_ACT_ALLOW, add_doorbell },
 	[FILTER_READONLY] = { SCMP_ACT_ALLOW, add_readonly },
 	[FILTER_RESTRICTED] = { SCMP_ACT_ALLOW, add_restricted },
+	[FILTER_ORIGINAL] = { SCMP_ACT_ALLOW, add_original },
 };
 
 /* libseccomp writes BPF to a descriptor; keep it as a program in memory. */
@@ -386,7 +426,25 @@ int filter_apply(enum filter filter)
 	return result;
 }
 
+/* In our own copy of the program. */
+static void name_original(struct sock_fprog *program)
+{
+	const uint32_t self = (uint32_t)getpid();
+
+	for (size_t i = 0; i < program->len; i++) {
+		struct sock_filter *at = &program->filter[i];
+
+		if (at->code == (BPF_JMP | BPF_JEQ | BPF_K) && at->k == THE_ORIGINAL)
+			at->k = self;
+		else if (at->code == (BPF_JMP | BPF_JEQ | BPF_K) &&
+			 at->k == -(uint32_t)THE_ORIGINAL)
+			at->k = -self;
+	}
+}
+
 int filter_add(enum filter filter)
 {
+	if (filter == FILTER_ORIGINAL)
+		name_original(&programs[filter]);
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &programs[filter], 0, 0) ? -errno : 0;
 }

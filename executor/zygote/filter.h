@@ -8,6 +8,7 @@ enum filter {
 	FILTER_DOORBELL,   /* interpreter only: its waiting call goes to the executor */
 	FILTER_READONLY,   /* profile `readonly`: nothing is written by name */
 	FILTER_RESTRICTED, /* playground: no further process, no program */
+	FILTER_ORIGINAL,   /* judging: the caller is out of the reach of its forks */
 	FILTER_COUNT
 };
 
@@ -19,7 +20,8 @@ int filter_build_all(void);
 int filter_apply(enum filter filter);
 
 /* The same once FILTER_BASE is on, which leaves only prctl(2) for it. Not for
- * FILTER_DOORBELL. 0 or -errno. */
+ * FILTER_DOORBELL. FILTER_ORIGINAL is about the process that puts it on, and its
+ * process group. 0 or -errno. */
 int filter_add(enum filter filter);
 
 #endif

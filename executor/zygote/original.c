@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "owned.h"
 #include "python.h"
 #include "sibling.h"
@@ -63,15 +64,19 @@ static bool shares_descriptors(void)
 	return shares;
 }
 
-/* Signals stay pending for ever; forks have their own. */
-static void hide(void)
+/* Signals stay pending for ever; forks have their own. The filter is for the
+ * forks, which inherit it: false if it cannot be put on. */
+static bool hide(void)
 {
 	sigset_t all;
 
+	if (filter_add(FILTER_ORIGINAL))
+		return false;
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &signals);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	hidden = true;
+	return true;
 }
 
 static void be_fork(void)
@@ -87,8 +92,8 @@ enum original original_fork(const void *mailbox)
 {
 	if (!hidden && (shares_memory(mailbox) || shares_descriptors()))
 		return ORIGINAL_SHARES;
-	if (!hidden)
-		hide();
+	if (!hidden && !hide())
+		return ORIGINAL_FAILED;
 	python_before_fork();
 	pid_t pid = sibling_fork();
 	if (pid != 0) {

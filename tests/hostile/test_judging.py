@@ -147,10 +147,53 @@ def names(place):
     except OSError: return []
 def find(): return [int(a.split(".")[1]) for place in ("/workspace", "/tmp", "/dev/shm") for a in names(place) if a.startswith("user.")]
 """,
+    "the priority of the process that is forked": """
+import os
+mother = os.getpid()
+def leave(n):
+    for which, who in ((os.PRIO_PROCESS, mother), (os.PRIO_PGRP, mother), (os.PRIO_USER, 0), (os.PRIO_USER, 1000)):
+        try: os.setpriority(which, who, 7)
+        except OSError: pass
+def find(): return [255] if os.getpriority(os.PRIO_PROCESS, 0) else []
+""",
+    "the scheduler of the process that is forked": """
+import os
+mother = os.getpid()
+def leave(n):
+    for call in (lambda: os.sched_setaffinity(mother, {min(os.sched_getaffinity(0))}), lambda: os.sched_setscheduler(mother, os.SCHED_BATCH, os.sched_param(0))):
+        try: call()
+        except OSError: pass
+cpus = os.sched_getaffinity(0)
+def find(): return [255] if os.sched_getscheduler(0) or os.sched_getaffinity(0) != cpus else []
+""",
+    "the limits of the process that is forked": """
+import os, resource
+mother, limit = os.getpid(), resource.getrlimit(resource.RLIMIT_NOFILE)
+def leave(n):
+    try: resource.prlimit(mother, resource.RLIMIT_NOFILE, (50, 50))
+    except OSError: pass
+def find(): return [255] if resource.getrlimit(resource.RLIMIT_NOFILE) != limit else []
+""",
+    "the end of the process that is forked": """
+import fcntl, os
+mother = os.getpid()
+def leave(n):
+    if os.getpid() == mother: return
+    r, w = os.pipe()
+    fcntl.fcntl(r, 10, 9)  # F_SETSIG
+    for call in (lambda: os.kill(mother, 19), lambda: os.kill(mother, 9), lambda: os.killpg(mother, 9), lambda: os.pidfd_open(mother),
+                 lambda: fcntl.fcntl(r, fcntl.F_SETOWN, mother), lambda: fcntl.fcntl(r, fcntl.F_SETOWN, -mother)):
+        try: call()
+        except OSError: pass
+    fcntl.fcntl(r, fcntl.F_SETFL, fcntl.fcntl(r, fcntl.F_GETFL) | fcntl.FASYNC)
+    os.write(w, b"x")
+def find(): return []
+""",
 }
 
 # These go to another process: alone, there is nothing to find.
-NEED_ANOTHER = {"the memory of the process that is forked", "signals to the process that is forked"}
+NEED_ANOTHER = {"the memory of the process that is forked", "signals to the process that is forked", "the priority of the process that is forked",
+                "the scheduler of the process that is forked", "the limits of the process that is forked", "the end of the process that is forked"}
 
 TAIL = """
 def control(number):
