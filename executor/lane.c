@@ -322,13 +322,19 @@ static void on_idle(void *context, struct sandbox *sandbox)
 {
 	struct lane *lane = context;
 
-	if (lane->phase == LANE_FORKS) {
+	if (lane->phase == LANE_FORKS && sandbox_is_forked(sandbox) &&
+	    sandbox_fork_is_marked(sandbox)) {
+		lane->judged->progress = CASE_WAITS;
+		lane->judged = NULL;
+		renew(lane);
+		evaluation_go_on(lane->evaluation);
+	} else if (lane->phase == LANE_FORKS) {
 		lane->fresh = !sandbox_is_forked(sandbox);
 		begin_case(lane);
 	} else if (lane->phase == LANE_JOINS) {
 		if (sandbox_is_alone(sandbox)) {
 			lane_go_on(lane);
-		} else { /* files */
+		} else { /* files, or a trace of them */
 			renew(lane);
 			evaluation_go_on(lane->evaluation);
 		}

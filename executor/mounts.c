@@ -134,11 +134,42 @@ int workspace_full(const struct workspace *workspace)
 	return info.f_bavail == 0 || info.f_ffree == 0;
 }
 
-long workspace_count(const struct workspace *workspace)
+/* A tmpfs counts the inodes that it makes: one of ours tells what there was. */
+static int next_inode(const struct workspace *workspace, uint64_t *ret_inode)
 {
-	struct statfs info;
+	AUTO_FD fd = openat(workspace->filesystem, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
+	struct stat info;
 
-	return fstatfs(workspace->filesystem, &info) ? -errno : (long)(info.f_files - info.f_ffree);
+	if (fd < 0 || fstat(fd, &info))
+		return -errno;
+	*ret_inode = info.st_ino;
+	return 0;
+}
+
+int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark)
+{
+	for (size_t i = 0; i < FOLDERS; i++) {
+		struct stat info;
+
+		if (fstatat(workspace->filesystem, folders[i].name, &info, AT_SYMLINK_NOFOLLOW))
+			return -errno;
+		ret_mark->changed[i] = info.st_ctim;
+	}
+	return next_inode(workspace, &ret_mark->inode);
+}
+
+bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark)
+{
+	struct workspace_mark now;
+
+	if (workspace_mark(workspace, &now) || now.inode != mark->inode + 1)
+		return false;
+	for (size_t i = 0; i < FOLDERS; i++)
+		if (now.changed[i].tv_sec != mark->changed[i].tv_sec ||
+		    now.changed[i].tv_nsec != mark->changed[i].tv_nsec)
+			return false;
+	mark->inode = now.inode;
+	return true;
 }
 
 void workspace_close_mounts(struct workspace *workspace)

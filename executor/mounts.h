@@ -4,8 +4,10 @@
 #ifndef VIVARIUM_MOUNTS_H
 #define VIVARIUM_MOUNTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* One tmpfs holds everything that a sandbox may write, so that one limit bounds
  * the sum: its folders workspace, tmp and shm. */
@@ -27,8 +29,16 @@ int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t 
 /* 1 if a limit of the file system has been reached, else 0. */
 int workspace_full(const struct workspace *workspace);
 
-/* How many files and folders there are, ours included; or -errno. */
-long workspace_count(const struct workspace *workspace);
+/* What tells whether anything in it has ever been made or changed since. */
+struct workspace_mark {
+	uint64_t inode;
+	struct timespec changed[3];
+};
+
+/* 0 or -errno. */
+int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark);
+/* False, now and ever after, also if what was made is gone again. */
+bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark);
 
 /* Remove everything in the workspace folder, whatever the program made there.
  * Only while no process of the sandbox that could add to it lives. 0 or -errno. */

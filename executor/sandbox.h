@@ -121,12 +121,14 @@ int sandbox_kill_command(struct sandbox *sandbox);
  * has made that impossible, and then only sandbox_kill() is left. 0 or -errno. */
 int sandbox_fork(struct sandbox *sandbox);
 bool sandbox_is_forked(const struct sandbox *sandbox); /* else it could, or should, not be */
+/* Does this fork's process id tell that an earlier one has made processes? */
+bool sandbox_fork_is_marked(const struct sandbox *sandbox);
 int sandbox_join(struct sandbox *sandbox);
 
-/* Is the program one process with one thread that has made no file? Only then
+/* Is the program one process with one thread that has touched no file? Only then
  * is a fork of it all that there is, and nothing but a fork. False where the
  * kernel cannot say (no cgroups). */
-bool sandbox_is_alone(const struct sandbox *sandbox);
+bool sandbox_is_alone(struct sandbox *sandbox);
 
 /* After done(): what the interpreter reported, HOSTILE, copied once. The caller
  * frees *ret_report. 0 or -errno. */

@@ -88,7 +88,10 @@ static void make_parts(struct errand *errand)
 					  host_uid(sandbox, UID_OF_USER), &sandbox->workspace);
 	if (sandbox->error)
 		return;
-	sandbox->files_at_birth = workspace_count(&sandbox->workspace);
+	sandbox->step = "look at its workspace";
+	sandbox->error = workspace_mark(&sandbox->workspace, &sandbox->untouched);
+	if (sandbox->error)
+		return;
 	sandbox->step = "make its mailbox";
 	sandbox->error = make_mailbox(sandbox);
 }

@@ -23,10 +23,10 @@ enum {
 
 static const struct ringer nobody = { .pidfd = -1 };
 
-bool sandbox_is_alone(const struct sandbox *sandbox)
+bool sandbox_is_alone(struct sandbox *sandbox)
 {
 	return cgroup_count_tasks(sandbox->cgroup) == TASKS_OF_ONE &&
-	       workspace_count(&sandbox->workspace) == sandbox->files_at_birth;
+	       workspace_is_untouched(&sandbox->workspace, &sandbox->untouched);
 }
 
 /* Only sandbox_kill() is left. */
@@ -90,6 +90,11 @@ bool sandbox_is_forked(const struct sandbox *sandbox)
 	return sandbox->original.pid != 0;
 }
 
+bool sandbox_fork_is_marked(const struct sandbox *sandbox)
+{
+	return sandbox->fork_marked;
+}
+
 /* The first stranger to ring is the fork: nobody else was there before. */
 void sandbox_fork_rang(struct sandbox *sandbox, const struct notification *ring)
 {
@@ -109,10 +114,14 @@ void sandbox_fork_rang(struct sandbox *sandbox, const struct notification *ring)
 	}
 	if (sandbox->awaits_ready || sandbox->awaits_frozen)
 		return;
-	if (sandbox_watch_interpreter(sandbox))
+	if (sandbox_watch_interpreter(sandbox)) {
 		give_up(sandbox);
-	else
-		become_idle(sandbox);
+		return;
+	}
+	sandbox->fork_marked =
+		sandbox->last_fork && sandbox->interpreter_inside != sandbox->last_fork + 1;
+	sandbox->last_fork = sandbox->interpreter_inside;
+	become_idle(sandbox);
 }
 
 /* -- join ------------------------------------------------------------------------ */

@@ -66,7 +66,7 @@ struct sandbox {
 	struct cgroup *cgroup;
 	struct cgroup_usage seen;
 	struct workspace workspace;
-	long files_at_birth;
+	struct workspace_mark untouched;
 	struct mailbox *mailbox;
 	int mailbox_fd; /* until the warden has it */
 	int shared;     /* its workspace as the application sees it, once asked for */
@@ -89,6 +89,8 @@ struct sandbox {
 	struct ringer interpreter;
 	struct ringer original;    /* whose fork the interpreter is; pid 0: it is none */
 	pid_t original_inside;
+	pid_t last_fork; /* the id of its last fork, inside */
+	bool fork_marked;
 	struct ringer checkpoints[CHECKPOINTS_MAX]; /* oldest first */
 	size_t checkpoint_count;
 	bool awaits_frozen, awaits_ready; /* while FREEZES or FORKS */

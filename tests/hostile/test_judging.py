@@ -147,6 +147,37 @@ def names(place):
     except OSError: return []
 def find(): return [int(a.split(".")[1]) for place in ("/workspace", "/tmp", "/dev/shm") for a in names(place) if a.startswith("user.")]
 """,
+    "the times of a folder": """
+import os
+def leave(n): os.utime("/workspace", (n, n))
+def find(): return [t for t in [int(os.stat("/workspace").st_mtime)] if t < 4096]
+""",
+    "the mode of a folder": """
+import os
+def leave(n): os.chmod("/tmp", n)
+def find(): return [m for m in [os.stat("/tmp").st_mode & 0o7777] if m != 0o1777]
+""",
+    "the numbers of files that are gone": """
+import os, tempfile
+def number():
+    with tempfile.TemporaryFile(dir="/tmp") as file: return os.fstat(file.fileno()).st_ino
+first = os.stat("/workspace").st_ino
+def leave(n):
+    for _ in range(64): number()
+def find(): return [255] if number() > first + 60 else []
+""",
+    "the numbers of processes that are gone": """
+import os
+mother = os.getpid()
+def number():
+    pid = os.fork()
+    if not pid: os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+def leave(n):
+    for _ in range(40): number()
+def find(): return [255] if number() > mother + 40 else []
+""",
     "the priority of the process that is forked": """
 import os
 mother = os.getpid()
