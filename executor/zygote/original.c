@@ -94,7 +94,8 @@ enum original original_fork(const void *mailbox)
 		return ORIGINAL_SHARES;
 	if (!hidden && !hide())
 		return ORIGINAL_FAILED;
-	python_before_fork();
+	if (!python_before_fork_case())
+		return ORIGINAL_FAILED;
 	pid_t pid = sibling_fork();
 	if (pid != 0) {
 		python_after_fork_parent();

@@ -36,8 +36,10 @@ int python_start(const char *preloads);
  * that any program writes to: some 0.3 ms that its job then does not take.
  * ..._copy(): the same program goes on in a second process (a checkpoint),
  * with the state of `random` as it was.
- * ..._case(): a copy; or, where no program has run yet, the place of a new one. */
+ * ..._case(): a copy; or, where no program has run yet, the place of a new one. The
+ * program's hooks do not run; false, and nothing is to be forked, where they would. */
 void python_before_fork(void);
+bool python_before_fork_case(void);
 void python_after_fork_parent(void);
 void python_after_fork_child(void);
 void python_after_fork_copy(void);

@@ -81,21 +81,51 @@ static PyMethodDef runners[] = {
 	{ "after_in_child", run_in_child, METH_NOARGS, NULL },
 };
 
+enum { RUNNERS = sizeof runners / sizeof runners[0] };
+
+static PyObject *own[RUNNERS];    /* the runners */
+static PyObject *hooks[RUNNERS];  /* CPython's list in which each is */
+static PyObject *silent[RUNNERS]; /* what was in it */
+static bool collects;
+
+/* CPython's own lists have no name, but ours is the one function in each. */
+static int find_hooks(void)
+{
+	AUTO_OBJECT *gc = PyImport_ImportModule("gc");
+
+	for (size_t i = 0; i < RUNNERS; i++) {
+		AUTO_OBJECT *found =
+			gc ? PyObject_CallMethod(gc, "get_referrers", "O", own[i]) : NULL;
+
+		for (Py_ssize_t k = 0; found && k < PyList_GET_SIZE(found); k++) {
+			PyObject *one = PyList_GET_ITEM(found, k);
+
+			if (PyList_CheckExact(one) && PyList_GET_SIZE(one) == 1)
+				Py_XSETREF(hooks[i], Py_NewRef(one));
+		}
+		if (!hooks[i]) {
+			if (!PyErr_Occurred())
+				PyErr_SetString(PyExc_SystemError, "no list of fork hooks");
+			return -1;
+		}
+	}
+	return 0;
+}
+
 static int register_runners(void)
 {
 	AUTO_OBJECT *nothing = PyTuple_New(0);
 	AUTO_OBJECT *keywords = PyDict_New();
 
-	for (size_t i = 0; keywords && i < sizeof runners / sizeof runners[0]; i++) {
-		AUTO_OBJECT *runner = PyCFunction_New(&runners[i], NULL);
-
-		if (!runner || PyDict_SetItemString(keywords, runners[i].ml_name, runner) < 0)
+	for (size_t i = 0; keywords && i < RUNNERS; i++) {
+		own[i] = PyCFunction_New(&runners[i], NULL);
+		if (!own[i] || PyDict_SetItemString(keywords, runners[i].ml_name, own[i]) < 0)
 			return -1;
 	}
 
 	AUTO_OBJECT *done =
 		nothing && keywords ? PyObject_Call(real_function, nothing, keywords) : NULL;
-	return done ? 0 : -1;
+	return done ? find_hooks() : -1;
 }
 
 /* Modules reach it through either name. */
@@ -107,6 +137,34 @@ static int put_function(PyObject *function)
 	if (!os || !posix || PyObject_SetAttrString(os, "register_at_fork", function) < 0)
 		return -1;
 	return PyObject_SetAttrString(posix, "register_at_fork", function);
+}
+
+bool python_atfork_silence(void)
+{
+	collects = PyGC_Disable(); /* gc.callbacks and finalizers are hooks as well */
+	for (size_t i = 0; i < RUNNERS; i++) {
+		silent[i] = PyList_GetSlice(hooks[i], 0, PyList_GET_SIZE(hooks[i]));
+		if (!silent[i] ||
+		    PyList_SetSlice(hooks[i], 0, PyList_GET_SIZE(hooks[i]), NULL) < 0) {
+			PyErr_Clear();
+			python_atfork_speak();
+			return false;
+		}
+	}
+	return true;
+}
+
+void python_atfork_speak(void)
+{
+	for (size_t i = 0; i < RUNNERS; i++) {
+		if (silent[i] &&
+		    PyList_SetSlice(hooks[i], 0, PyList_GET_SIZE(hooks[i]), silent[i]) < 0)
+			PyErr_Clear();
+		Py_CLEAR(silent[i]);
+	}
+	if (collects)
+		PyGC_Enable();
+	collects = false;
 }
 
 int python_atfork_record(void)

@@ -20,6 +20,12 @@ int python_atfork_stop(void);
 /* Interpreter, around a copying fork of ours: let what was written down rest. */
 void python_atfork_rest(bool rest);
 
+/* Around a fork that the program is not to notice: no function of its own runs,
+ * whoever registered it, in the process that is forked least of all. False if
+ * that cannot be. */
+bool python_atfork_silence(void);
+void python_atfork_speak(void);
+
 /* In such a copy: the one thing that is not as it was, the thread's kernel id,
  * which threading.main_thread() has. No error is set. */
 void python_atfork_renew_thread(void);

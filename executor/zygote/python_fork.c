@@ -40,10 +40,19 @@ void python_before_fork(void)
 	python_fork_end_stranger(0);
 }
 
+bool python_before_fork_case(void)
+{
+	if (!python_atfork_silence())
+		return false;
+	python_before_fork();
+	return true;
+}
+
 void python_after_fork_parent(void)
 {
 	PyOS_AfterFork_Parent();
 	python_atfork_rest(false);
+	python_atfork_speak();
 	python_random_let_go();
 	python_fork_end_stranger(0);
 }
@@ -67,7 +76,7 @@ void python_after_fork_copy(void)
 	python_fork_end_stranger(0);
 }
 
-void python_after_fork_case(void)
+static void become_case(void)
 {
 	if (python_main_globals()) {
 		python_after_fork_copy();
@@ -76,6 +85,12 @@ void python_after_fork_case(void)
 	PyOS_AfterFork_Child();
 	python_random_renew();
 	python_fork_settle();
+}
+
+void python_after_fork_case(void)
+{
+	become_case();
+	python_atfork_speak();
 }
 
 long python_wait(long (*wait)(void *argument), void *argument)

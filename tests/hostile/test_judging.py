@@ -205,6 +205,37 @@ def leave(n):
     except OSError: pass
 def find(): return [255] if resource.getrlimit(resource.RLIMIT_NOFILE) != limit else []
 """,
+    "a pipe made by a hook": """
+import os
+ends = []
+os.register_at_fork(before=lambda: ends or ends.extend(os.pipe()))
+def leave(n):
+    if ends: os.write(ends[1], bytes([n]))
+def find():
+    if not ends: return []
+    os.set_blocking(ends[0], False)
+    try: found = os.read(ends[0], 4096)
+    except BlockingIOError: return []
+    os.write(ends[1], found)
+    return found
+""",
+    "the times at which hooks run": """
+import gc, os, time
+times, mother, loaded = [], os.getpid(), time.monotonic()
+def note(*_):
+    if os.getpid() == mother: times.append(time.monotonic())
+os.register_at_fork(before=note, after_in_parent=note)
+gc.callbacks.append(note)
+gc.set_threshold(1, 1, 1)
+def leave(n): time.sleep(0.3)
+def find(): return [255] if any(t - loaded > 0.25 for t in times) else []
+""",
+    "hooks that hang or kill": """
+import os, time
+os.register_at_fork(before=lambda: time.sleep(60), after_in_child=lambda: os.kill(os.getpid(), 9))
+def leave(n): pass
+def find(): return []
+""",
     "the end of the process that is forked": """
 import fcntl, os
 mother = os.getpid()
@@ -224,7 +255,8 @@ def find(): return []
 
 # These go to another process: alone, there is nothing to find.
 NEED_ANOTHER = {"the memory of the process that is forked", "signals to the process that is forked", "the priority of the process that is forked",
-                "the scheduler of the process that is forked", "the limits of the process that is forked", "the end of the process that is forked"}
+                "the scheduler of the process that is forked", "the limits of the process that is forked", "the end of the process that is forked",
+                "a pipe made by a hook", "the times at which hooks run", "hooks that hang or kill"}
 
 TAIL = """
 def control(number):
