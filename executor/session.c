@@ -116,8 +116,7 @@ void session_replace_sandbox(struct session *session)
 	log_warn("session %s: its sandbox is gone; it goes on in another one", session->id);
 	sandbox_kill(session->sandbox);
 	session->sandbox = NULL;
-	session->cells = 0;
-	session->undo_levels = 0;
+	session_be_empty(session);
 	session->executor->counters[COUNTER_LOST]++;
 	if (!get_sandbox(session))
 		session_end(session, "The session has ended: its sandbox is gone and there is "
@@ -246,7 +245,7 @@ void session_end(struct session *session, const char *message)
 	session->current = NULL;
 	session->sandbox = NULL;
 	history_free(&session->history);
-	session_forget_replay(session);
+	session_be_empty(session);
 	/* whoever is in the middle of something with it finds it ended, not freed */
 	if (loop_set_timer(executor->loop, &session->life, loop_now_us(), on_free_timer))
 		log_error("session %s: no memory to free it", session->id);

@@ -16,7 +16,7 @@
 #include "profile.h"
 #include "run.h"
 
-enum { SESSION_ID_MAX = 128, SESSION_CLIENT_MAX = 64 };
+enum { SESSION_ID_MAX = 128, SESSION_CLIENT_MAX = 64, UNDO_LEVELS_MAX = 15 };
 
 enum session_phase {
 	SESSION_WAITS,    /* for a sandbox */
@@ -40,6 +40,19 @@ struct ticket {
 	struct run *run;
 };
 
+/* The cell whose value `_` has, where no checkpoint has it: after a way back it is
+ * run again. No code: there is none. */
+struct replay {
+	char *code;
+	size_t length;
+};
+
+/* A cell that can be undone. */
+struct undo_level {
+	bool pure; /* it changed nothing but `_` */
+	struct replay before;
+};
+
 struct session {
 	struct executor *executor;
 	struct session *next, **link;
@@ -59,13 +72,11 @@ struct session {
 	uint64_t expires_ms;
 	uint64_t executions;  /* cells so far */
 	uint64_t cells;       /* whose effects the present state has */
-	uint64_t undo_levels;
-	uint64_t undo_pure;   /* a bit a level, the newest lowest: it changed nothing */
+	struct undo_level undo[UNDO_LEVELS_MAX]; /* the newest last */
+	size_t undo_levels;
 	bool ended;           /* unlisted, about to be freed: nothing happens to it any more */
 	bool freezes;         /* settling means that a checkpoint is being made */
-	char *replay;         /* the last cell, if it changed nothing but `_` and has no
-			       * checkpoint of its own; NULL: another one was the last */
-	size_t replay_length;
+	struct replay replay;
 	bool replay_due;      /* the session went back to before it */
 	uint64_t started_ms;  /* when the current cell was */
 	enum state pending;   /* happened while nobody asked: told with the next answer */

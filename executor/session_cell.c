@@ -1,15 +1,12 @@
 /* A cell of a session, a command, a look at its variables: one run, and what it
  * means for the session. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "job.h"
 #include "log.h"
 #include "request.h"
 #include "session_parts.h"
-
-enum { REPLAY_BYTES_MAX = 4096 };
 
 static void on_output(void *context, enum sandbox_stream stream, const uint8_t *bytes,
 		      size_t length)
@@ -20,48 +17,27 @@ static void on_output(void *context, enum sandbox_stream stream, const uint8_t *
 		call_output(ticket->call, stream, bytes, length);
 }
 
-void session_forget_replay(struct session *session)
-{
-	free(session->replay);
-	session->replay = NULL;
-	session->replay_length = 0;
-	session->replay_due = false;
-}
-
 /* A cell that can have changed nothing needs no way back; only `_` has its value,
  * which running it once more would give again. */
 static bool is_pure(struct session *session, const struct ticket *ticket,
 		    const struct outcome *outcome)
 {
+	struct field_view result;
+
 	if (ticket->kind != TICKET_CELL || !ticket->call || outcome->status != STATUS_SUCCESS ||
 	    outcome->state != STATE_KEPT ||
 	    fields_number(outcome->report, outcome->report_length, FIELD_PURE, 0) != 1)
 		return false;
-	struct field_view code = req_optional(ticket->call, FIELD_CODE);
-	char *copy = code.length <= REPLAY_BYTES_MAX ? malloc(code.length + 1) : NULL;
-	if (!copy)
-		return false;
-	memcpy(copy, code.value, code.length);
-	session_forget_replay(session);
-	session->replay = copy;
-	session->replay_length = code.length;
-	return true;
-}
-
-static void add_undo_level(struct session *session, bool pure)
-{
-	session->undo_pure = session->undo_pure << 1 | pure;
-	if (session->undo_levels < session->terms.undo_depth)
-		session->undo_levels++;
+	return session_add_pure_cell(
+		session, req_optional(ticket->call, FIELD_CODE),
+		fields_find(outcome->report, outcome->report_length, FIELD_RESULT, &result) == 1);
 }
 
 static void count_cell(struct session *session, const struct outcome *outcome)
 {
 	switch (outcome->state) {
 	case STATE_KEPT:
-		session_forget_replay(session);
-		session->cells++;
-		add_undo_level(session, false);
+		session_add_cell(session);
 		break;
 	case STATE_RESTORED:
 		session->executor->counters[COUNTER_RESTORED]++;
@@ -69,9 +45,7 @@ static void count_cell(struct session *session, const struct outcome *outcome)
 	case STATE_LOST:
 	case STATE_COUNT:
 		session->executor->counters[COUNTER_LOST]++;
-		session_forget_replay(session);
-		session->cells = 0;
-		session->undo_levels = 0;
+		session_be_empty(session);
 		break;
 	}
 }
@@ -135,12 +109,10 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	if (call)
 		call_request_id(call, id, sizeof id);
 	if (ticket->kind != TICKET_COMMAND)
-		session->replay_due = outcome.state == STATE_RESTORED && session->replay;
+		session->replay_due = outcome.state == STATE_RESTORED && session->replay.code;
 	if (cell) {
 		session->executor->counters[COUNTER_CELLS]++;
-		if (pure)
-			add_undo_level(session, true);
-		else
+		if (!pure)
 			count_cell(session, &outcome);
 		tell_pending(session, &outcome);
 		remember(session, ticket, &outcome);
@@ -201,8 +173,8 @@ void ticket_begin_run(struct ticket *ticket)
 			.cpu_percent = session->executor->options.cpu_percent,
 			.grace_ms = session->executor->options.interrupt_grace_ms,
 			.job = { .kind = job_kind(ticket),
-				 .replay = session->replay_due ? session->replay : NULL,
-				 .replay_length = session->replay_due ? session->replay_length : 0,
+				 .replay = session->replay_due ? session->replay.code : NULL,
+				 .replay_length = session->replay_due ? session->replay.length : 0,
 				 .flags = session->profile->readonly ? MAILBOX_READONLY : 0,
 				 .execution = session->executions,
 				 .payload = code.value,

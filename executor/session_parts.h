@@ -20,10 +20,18 @@ void ticket_free(struct ticket *ticket);
 void ticket_refuse(struct ticket *ticket, enum refusal refusal, const char *message,
 		   uint64_t retry_ms);
 
-/* session_cell.c: run what the ticket asks for; the last cell that was pure is not
- * to be run again any more. */
+/* session_cell.c: run what the ticket asks for. */
 void ticket_begin_run(struct ticket *ticket);
-void session_forget_replay(struct session *session);
+
+/* session_undo.c: a cell may have changed something; a cell has changed nothing but
+ * `_`, and not even that if it has no value: false if it cannot be kept to be run
+ * again, and counts as any other. The newest level is being undone; none can be any
+ * more; the interpreter is a fresh one. */
+void session_add_cell(struct session *session);
+bool session_add_pure_cell(struct session *session, struct field_view code, bool has_value);
+void session_take_undo_level(struct session *session);
+void session_forget_undo_levels(struct session *session);
+void session_be_empty(struct session *session);
 
 /* session_return.c: be told by the sandbox what happens between tickets; make the
  * checkpoint after a cell; the interpreter has died by itself. */

@@ -16,7 +16,7 @@ static const char restored_note[] =
 static void forget_checkpoints(struct session *session)
 {
 	sandbox_drop_checkpoints(session->sandbox);
-	session->undo_levels = 0;
+	session_forget_undo_levels(session);
 }
 
 static void on_idle(void *context, struct sandbox *sandbox)
@@ -47,11 +47,9 @@ void session_go_back_alone(struct session *session)
 	session->pending = lost ? STATE_LOST : STATE_RESTORED;
 	session->pending_note = lost ? lost_note : restored_note;
 	session->executor->counters[lost ? COUNTER_LOST : COUNTER_RESTORED]++;
-	session->replay_due = session->replay != NULL;
-	if (fresh) {
-		session->cells = 0;
-		session->undo_levels = 0;
-	}
+	session->replay_due = session->replay.code != NULL;
+	if (fresh)
+		session_be_empty(session);
 }
 
 /* A thread that the program left has ended the interpreter. */
@@ -163,9 +161,7 @@ void ticket_begin_reset(struct ticket *ticket)
 {
 	struct session *session = ticket->session;
 
-	session_forget_replay(session);
-	session->cells = 0;
-	session->undo_levels = 0;
+	session_be_empty(session);
 	session->pending = STATE_KEPT;
 	if (ticket->call &&
 	    fields_number(ticket->call->fields, ticket->call->length, FIELD_CLEAR_FILES, 0))
@@ -177,7 +173,7 @@ void ticket_begin_undo(struct ticket *ticket)
 {
 	struct session *session = ticket->session;
 	size_t alive = sandbox_checkpoints(session->sandbox);
-	bool pure = session->undo_pure & 1;
+	bool pure = session->undo_levels && session->undo[session->undo_levels - 1].pure;
 	/* One checkpoint stands for the state after the last cell that changed
 	 * something, the one below it for the state before that; before the first
 	 * such cell a fresh interpreter will do. */
@@ -192,9 +188,7 @@ void ticket_begin_undo(struct ticket *ticket)
 		session_pump(session);
 		return;
 	}
-	session_forget_replay(session);
 	session->cells -= drop;
-	session->undo_levels--;
-	session->undo_pure >>= 1;
+	session_take_undo_level(session);
 	go_back_for(ticket, drop);
 }

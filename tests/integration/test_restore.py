@@ -184,6 +184,14 @@ class Restore(unittest.TestCase):
         self.assertEqual(self.session.value("len(children), [os.path.exists(f'/proc/{p}') for p in children]"), "(5, [False, False, False, False, False])")
         self.check_alive()
 
+    def test_the_last_result(self):
+        """What no checkpoint has is made again; None is not a result."""
+        for number, more in (("5", "5"), ("6", "None"), ("7", "y = 0")):
+            self.session.execute(number)
+            self.session.execute(more)
+            self.assertEqual(self.session.execute("os._exit(1)")["state"], "restored")
+            self.assertEqual(self.session.value("_"), number)
+
     def test_again_and_again(self):
         for i in range(12):
             self.assertEqual(self.session.execute(f"x['n'] = {i}")["state"], "kept")
@@ -244,7 +252,14 @@ class Children(unittest.TestCase):
         mark = fresh_mark()
         with Session() as session:
             session.execute(mark_code(mark) + "x = 1")
+            session.execute("x")  # which nothing is left for to be run again
             for pid in wait_until(lambda: find_marked(mark), "it is found"):
                 os.kill(pid, 9)  # the checkpoint too: it has the name as well
-            wait_until(lambda: session.execute("1")["state"] in ("restored", "lost"), "it says what happened", 20)
+
+            def is_told():
+                got = session.execute("1")
+                self.assertEqual((got["result"], got["stderr"]), ("1", ""))
+                return got["state"] in ("restored", "lost")
+
+            wait_until(is_told, "it says what happened", 20)
             self.assertEqual(session.value("2"), "2")

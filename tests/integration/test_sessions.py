@@ -205,6 +205,17 @@ class Calls(WithSession):
         self.assertEqual(self.session.call("POST", "/undo").status, 200)
         self.assertEqual(self.session.execute("x")["exception"]["type"], "NameError")
 
+    def test_undo_and_the_last_result(self):
+        for code in ("x = 1", "5", "None", "6"):
+            self.session.execute(code)
+        self.session.call("POST", "/undo")  # 6
+        self.session.call("POST", "/undo")  # None
+        self.assertEqual(self.session.value("x, _"), "(1, 5)")
+        self.session.call("POST", "/undo")
+        self.session.execute("x = 2")
+        self.session.call("POST", "/undo")
+        self.assertEqual(self.session.value("x, _"), "(1, 5)")
+
     def test_undo_of_a_failed_cell(self):
         self.session.execute("x = [1]")
         self.session.execute("x.append(2)\n1 / 0")
