@@ -192,6 +192,14 @@ class Restore(unittest.TestCase):
             self.assertEqual(self.session.execute("os._exit(1)")["state"], "restored")
             self.assertEqual(self.session.value("_"), number)
 
+    def test_a_long_cell_is_not_run_again(self):
+        self.session.execute("n = 9")
+        took = self.session.execute("0 * n**8**7")["usage"]["wall_ms"]
+        self.assertEqual(self.session.execute("os._exit(1)")["state"], "restored")
+        got = self.session.execute("_")
+        self.assertEqual(got["result"], "0")
+        self.assertLess(got["usage"]["wall_ms"], took / 2)
+
     def test_again_and_again(self):
         for i in range(12):
             self.assertEqual(self.session.execute(f"x['n'] = {i}")["state"], "kept")
