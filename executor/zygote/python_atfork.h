@@ -26,8 +26,8 @@ void python_atfork_rest(bool rest);
 bool python_atfork_silence(void);
 void python_atfork_speak(void);
 
-/* In such a copy: the one thing that is not as it was, the thread's kernel id,
- * which threading.main_thread() has. No error is set. */
+/* In a fork whose hooks have rested: the one thing that is not as it was, the
+ * thread's kernel id, which threading.main_thread() has. No error is set. */
 void python_atfork_renew_thread(void);
 
 #endif

@@ -26,7 +26,7 @@ void python_fork_end_stranger(int exit_code)
 	_exit(python_finish(exit_code));
 }
 
-void python_before_fork(void)
+static void before_fork(bool silent)
 {
 	python_fork_settle();
 	python_pure_disturb(); /* the hooks of the program run, here and in the fork */
@@ -34,17 +34,23 @@ void python_before_fork(void)
 		bool rest = python_is_single_thread();
 
 		python_atfork_rest(rest);
-		python_random_keep(rest);
+		if (!silent) /* else nothing seeds it, and its getstate() may be the program's */
+			python_random_keep(rest);
 	}
 	PyOS_BeforeFork();
 	python_fork_end_stranger(0);
+}
+
+void python_before_fork(void)
+{
+	before_fork(false);
 }
 
 bool python_before_fork_case(void)
 {
 	if (!python_atfork_silence())
 		return false;
-	python_before_fork();
+	before_fork(true);
 	return true;
 }
 
@@ -61,6 +67,7 @@ void python_after_fork_child(void)
 {
 	python_arena_scatter();
 	PyOS_AfterFork_Child();
+	python_atfork_renew_thread();
 	python_random_renew();
 	python_fork_settle();
 	python_warm_fork();
@@ -83,6 +90,7 @@ static void become_case(void)
 		return;
 	}
 	PyOS_AfterFork_Child();
+	python_atfork_renew_thread();
 	python_random_renew();
 	python_fork_settle();
 }

@@ -2,7 +2,8 @@
 
 #include "python_object.h"
 
-static PyObject *seed_random; /* the C method below random.seed, bound */
+static PyObject *seeded;      /* the generator behind random.random() at the start */
+static PyObject *seed_random; /* the C method below random.seed, bound to it */
 static PyObject *seed_numpy;  /* numpy.random.seed */
 static PyObject *kept_state;  /* of `random`, across a copying fork */
 
@@ -45,6 +46,7 @@ int python_random_prepare(void)
 		seed_random = PyObject_CallMethod(function, "__get__", "O", instance);
 		if (!seed_random)
 			return -1;
+		seeded = Py_NewRef(instance);
 	}
 	seed_numpy = numpy ? python_object_try(numpy, "seed") : NULL;
 	return forget_temporary_names();
@@ -65,9 +67,11 @@ void python_random_renew(void)
 
 void python_random_keep(bool hooks_rest)
 {
-	AUTO_OBJECT *instance = hooks_rest && seed_random ? NULL : random_instance();
+	AUTO_OBJECT *instance = random_instance();
+	bool rests = hooks_rest && instance == seeded;
 
-	Py_XSETREF(kept_state, instance ? PyObject_CallMethod(instance, "getstate", NULL) : NULL);
+	Py_XSETREF(kept_state,
+		   instance && !rests ? PyObject_CallMethod(instance, "getstate", NULL) : NULL);
 	PyErr_Clear();
 }
 

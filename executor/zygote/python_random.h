@@ -14,7 +14,8 @@ void python_random_renew(void);
 
 /* Around a fork that copies a running program, whose after-fork hooks seed
  * `random`: keep its state and put it back. Nothing to do where the hooks rest
- * that the zygote's own import of it has registered. No error is set. */
+ * that the zygote's own import of it has registered, unless the program has loaded
+ * it anew: that registers one more. No error is set. */
 void python_random_keep(bool hooks_rest);
 void python_random_give_back(void);
 void python_random_let_go(void);

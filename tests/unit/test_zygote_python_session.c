@@ -294,6 +294,36 @@ static void test_copy(void **state)
 		probe_free(&cells[i]);
 }
 
+/* One thread has nothing to be repaired; `random` goes on, also where it has been
+ * loaded anew and has registered its hook itself. */
+static void test_copy_of_one_thread(void **state)
+{
+	const struct probe_job jobs[] = {
+		{ .kind = JOB_CELL,
+		  .code = "import importlib, random, threading\n"
+			  "def same(): return threading.main_thread().native_id == "
+			  "threading.get_native_id()\n"
+			  "random.seed(5)\nbefore = random.getstate()\nsame()" },
+		{ .kind = JOB_CELL,
+		  .code = "same(), random.getstate() == before",
+		  .in_copy = true },
+		{ .kind = JOB_CELL,
+		  .code = "random = importlib.reload(random)\nrandom.seed(5)\n"
+			  "before = random.getstate()" },
+		{ .kind = JOB_CELL,
+		  .code = "same(), random.getstate() == before",
+		  .in_copy = true },
+	};
+
+	(void)state;
+	probe_run(jobs, sizeof jobs / sizeof *jobs, cells);
+	assert_field(&cells[0], FIELD_RESULT, "True");
+	assert_field(&cells[1], FIELD_RESULT, "(True, True)");
+	assert_field(&cells[3], FIELD_RESULT, "(True, True)");
+	for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++)
+		probe_free(&cells[i]);
+}
+
 static void test_output_of_c_code(void **state)
 {
 	CELLS("import ctypes\nctypes.CDLL(None).puts(b'from C')", "print('x')");
@@ -441,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_streams_are_mended),
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_copy_of_one_thread),
 		cmocka_unit_test(test_output_of_c_code),
 		cmocka_unit_test(test_after_a_wreck),
 		cmocka_unit_test(test_variables),
