@@ -1,5 +1,7 @@
 #include "python_pure.h"
 
+#include <sys/single_threaded.h>
+
 #include "python_audit.h"
 #include "python_expression.h"
 #include "python_main.h"
@@ -241,7 +243,8 @@ void python_pure_begin(const struct job *job)
 
 	collector_was_on = PyGC_Disable();
 	collections = count_collections();
-	quiet = quiet && collections == before && python_is_single_thread();
+	/* a thread of C code, a timer's for instance, is Python's only while it calls */
+	quiet = quiet && collections == before && __libc_single_threaded;
 	expected = collections >= 0 && will_be_pure(job);
 	if (!expected)
 		resume_collector();

@@ -20,7 +20,8 @@ int python_pure_prepare(void);
 void python_pure_begin(const struct job *job);
 
 /* Since then and until the job's own code runs: is all as a pure cell has left it?
- * Nothing of the program's has run since that one began (it has one thread), so
+ * Nothing of the program's has run since that one began (there has never been a
+ * second thread), so
  * what was looked at then need not be looked at again. In cold caches looking
  * takes longer than the cell. */
 bool python_pure_is_quiet(void);

@@ -79,6 +79,16 @@ class Namespace(WithSession):
         self.assertEqual(self.session.execute("print('next')")["stdout"], "next\n")
         self.assertEqual(self.session.execute("pass")["stdout"], "")
 
+    def test_a_thread_of_c_code(self):
+        """What it prints between two cells that only look comes out with the next."""
+        self.session.execute("import ctypes, sys\n@ctypes.CFUNCTYPE(None, ctypes.c_void_p)\ndef call(value): sys.stdout.write('called')\n"
+                             "class Event(ctypes.Structure):\n    _fields_ = [('value', ctypes.c_void_p), ('signal', ctypes.c_int), ('notify', ctypes.c_int),\n"
+                             "                ('function', type(call)), ('rest', ctypes.c_char * 64)]\n"
+                             "event, timer, libc = Event(None, 0, 2, call), ctypes.c_void_p(), ctypes.CDLL(None)\n"
+                             "assert not libc.timer_create(1, ctypes.byref(event), ctypes.byref(timer))\n"
+                             "assert not libc.timer_settime(timer, 0, (ctypes.c_long * 4)(0, 0, 0, 200000000), None)")
+        wait_until(lambda: self.session.execute("1")["stdout"] == "called", "it is called", 20)
+
     def test_threads_live_on(self):
         self.session.execute("import threading\nasked, told = threading.Event(), threading.Event()\n"
                              "def serve():\n    asked.wait()\n    told.set()\nthreading.Thread(target=serve, daemon=True).start()")
