@@ -255,15 +255,17 @@ static void end_stream(int fd)
 		renew(fd);
 }
 
-/* Has an object `count` attributes of its own, and nobody who waits for its end? */
-static bool has_only(PyObject *object, Py_ssize_t count)
+/* Has an object no attributes of its own, but for a text of this name (or NULL), and
+ * nobody who waits for its end? */
+static bool has_only(PyObject *object, const char *name)
 {
 	AUTO_OBJECT *attributes = PyObject_GenericGetDict(object, NULL);
 	AUTO_OBJECT *weak = PyObject_CallOneArg(count_weak, object);
+	PyObject *text = attributes && name ? PyDict_GetItemString(attributes, name) : NULL;
 
 	PyErr_Clear();
-	return attributes && weak && PyDict_GET_SIZE(attributes) == count &&
-	       PyLong_AsLong(weak) == 0;
+	return attributes && weak && PyDict_GET_SIZE(attributes) == (name != NULL) &&
+	       (!name || (text && PyUnicode_CheckExact(text))) && PyLong_AsLong(weak) == 0;
 }
 
 static bool is_untouched(int fd)
@@ -279,7 +281,10 @@ static bool is_untouched(int fd)
 
 	/* make_stream() gives "mode" to the text and "name" to the lowest layer */
 	AUTO_OBJECT *buffer = python_object_try(stream, "buffer");
-	return buffer && buffer == buffers[fd] && has_only(stream, 1) && has_only(buffer, raw);
+	AUTO_OBJECT *lowest = raw || !buffer ? NULL : python_object_try(buffer, "raw");
+	return buffer && buffer == buffers[fd] && has_only(stream, "mode") &&
+	       (raw ? has_only(buffer, "name")
+		    : lowest && has_only(buffer, NULL) && has_only(lowest, "name"));
 }
 
 bool python_stdio_is_untouched(void)

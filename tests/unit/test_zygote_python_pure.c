@@ -355,6 +355,11 @@ static void test_onlookers(void **state)
 		"import sys\nsys.stdout.buffer.flush = lambda: None",
 		"import io, sys\nsys.stdout.__init__(io.BytesIO())",
 		"import sys, weakref\nw = weakref.ref(sys.stdin, print)",
+		"import sys, weakref\nw = weakref.ref(sys.stdin.buffer.raw, print)",
+		"import sys\nclass A:\n    def __del__(self): print('gone')\n"
+		"sys.stdin.mode = A()",
+		"import sys\nclass A:\n    def __del__(self): print('gone')\n"
+		"sys.stdin.buffer.raw.name = A()",
 		"class A:\n    def __del__(self): print('gone')\nA()",
 		"class A:\n    def __del__(self): print('gone')\n[1, A()]",
 		"import builtins\nbuiltins._ = lambda text: text",
