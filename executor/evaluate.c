@@ -14,8 +14,6 @@ enum {
 	DISPLAY_BYTES_LEAST = 256,
 	DISPLAY_BYTES_MOST = 16 << 10,
 	TEXTS_A_CASE = 4,
-	/* Lanes wait while so much has not been compared. */
-	GOT_BYTES_MOST = 32 << 20,
 	BUSY_RETRY_MS = 1000,
 };
 
@@ -33,6 +31,7 @@ static void let_go(struct evaluation *evaluation)
 		lane_close(&evaluation->lanes[i]);
 	loop_clear_timer(loop, &evaluation->deadline);
 	loop_clear_timer(loop, &evaluation->finish);
+	loop_clear_timer(loop, &evaluation->retry);
 	for (size_t i = 0; i < evaluation->count; i++) {
 		struct judged *judged = &evaluation->cases[i];
 
@@ -133,168 +132,11 @@ static void on_finish(struct loop_timer *timer)
 	}
 }
 
-static void finish(struct evaluation *evaluation)
+void evaluation_finish(struct evaluation *evaluation)
 {
 	if (loop_set_timer(evaluation->executor->loop, &evaluation->finish, loop_now_us(),
 			   on_finish))
 		log_error("no memory to finish an evaluation");
-}
-
-void evaluation_refused(struct evaluation *evaluation, enum refusal refusal)
-{
-	bool works = false;
-
-	for (size_t i = 0; i < LANES_MAX; i++)
-		works |= evaluation->lanes[i].sandbox != NULL;
-	if (refusal == REFUSAL_BUSY && works && evaluation->verdicts.sandbox)
-		/* the others will do */
-		return;
-	evaluation->refusal = refusal;
-	finish(evaluation);
-}
-
-void evaluation_load_failed(struct evaluation *evaluation, const struct outcome *outcome)
-{
-	struct outcome shown = *outcome;
-
-	if (!evaluation->load.length && outcome_put(&shown, &evaluation->load))
-		evaluation->refusal = REFUSAL_INTERNAL;
-	finish(evaluation);
-}
-
-/* -- the cases -------------------------------------------------------------------- */
-
-static struct judged *find_waiting(struct evaluation *evaluation, bool calls)
-{
-	for (size_t i = 0; i < evaluation->count; i++) {
-		struct judged *judged = &evaluation->cases[i];
-
-		if (judged->progress == CASE_WAITS && judged->calls == calls)
-			return judged;
-	}
-	return NULL;
-}
-
-/* Programs with input come first: they want an interpreter in which nothing has
- * been loaded yet. */
-struct judged *evaluation_take(struct evaluation *evaluation, bool loaded)
-{
-	struct judged *judged = loaded ? NULL : find_waiting(evaluation, false);
-
-	if (evaluation->got_bytes > GOT_BYTES_MOST)
-		return NULL;
-	if (!judged)
-		judged = find_waiting(evaluation, true);
-	if (judged)
-		judged->progress = CASE_RUNS;
-	return judged;
-}
-
-void evaluation_ran(struct evaluation *evaluation, struct judged *judged)
-{
-	if (judged->calls) /* it is for show alone */
-		buffer_shorten(&judged->printed, evaluation->display_bytes);
-	judged->progress = CASE_RAN;
-	evaluation->got_bytes += judged->got.length + judged->printed.length;
-	verdicts_go_on(&evaluation->verdicts);
-	evaluation_go_on(evaluation);
-}
-
-static bool is_done(const struct evaluation *evaluation)
-{
-	for (size_t i = 0; i < evaluation->count; i++)
-		if (evaluation->cases[i].progress != CASE_DONE)
-			return false;
-	/* without cases it is the code alone that is looked at */
-	return evaluation->count || evaluation->lanes[0].phase == LANE_CLOSED;
-}
-
-/* More cases wait than lanes that will take one in a moment. */
-static bool lane_is_missing(const struct evaluation *evaluation)
-{
-	size_t waiting = 0, takers = 0;
-
-	for (size_t i = 0; i < evaluation->count; i++)
-		waiting += evaluation->cases[i].progress == CASE_WAITS;
-	for (size_t i = 0; i < LANES_MAX; i++)
-		takers += evaluation->lanes[i].phase != LANE_CLOSED && !evaluation->lanes[i].judged;
-	return waiting > takers && evaluation->got_bytes <= GOT_BYTES_MOST;
-}
-
-static void open_lanes(struct evaluation *evaluation)
-{
-	size_t most = evaluation->executor->options.evaluation_lanes;
-
-	for (size_t i = 0; i < most && i < LANES_MAX && lane_is_missing(evaluation); i++) {
-		struct lane *lane = &evaluation->lanes[i];
-
-		if (lane->phase != LANE_CLOSED)
-			continue;
-		lane->evaluation = evaluation;
-		lane_begin(lane);
-	}
-}
-
-void evaluation_go_on(struct evaluation *evaluation)
-{
-	if (evaluation->finish.place)
-		return;
-	if (is_done(evaluation))
-		finish(evaluation);
-	else if (evaluation->verdicts.prepared == evaluation->count)
-		open_lanes(evaluation);
-}
-
-void evaluation_prepared(struct evaluation *evaluation)
-{
-	struct lane *first = &evaluation->lanes[0];
-
-	if (!evaluation->count && !first->evaluation) {
-		first->evaluation = evaluation;
-		lane_begin(first);
-	} else {
-		evaluation_go_on(evaluation);
-	}
-}
-
-/* -- the session's files ---------------------------------------------------------- */
-
-static void on_proceed(struct call *call)
-{
-	struct evaluation *evaluation = call->context;
-	struct lane *lane = evaluation->offered;
-
-	evaluation->offered = NULL;
-	if (lane && lane->offered && lane->phase == LANE_WANTS_FILES)
-		lane_go_on(lane);
-	evaluation_offer_files(evaluation);
-}
-
-static struct lane *find_wanting(struct evaluation *evaluation)
-{
-	for (size_t i = 0; i < LANES_MAX; i++)
-		if (evaluation->lanes[i].phase == LANE_WANTS_FILES)
-			return &evaluation->lanes[i];
-	return NULL;
-}
-
-void evaluation_offer_files(struct evaluation *evaluation)
-{
-	struct lane *lane = evaluation->offered ? NULL : find_wanting(evaluation);
-	struct call *call = evaluation->call;
-
-	if (!lane)
-		return;
-	int fd = sandbox_share_workspace(lane->sandbox, call_peer(call));
-	if (fd < 0) {
-		evaluation_refused(evaluation, REFUSAL_INTERNAL);
-		return;
-	}
-	evaluation->offered = lane;
-	lane->offered = true;
-	call->proceed = on_proceed;
-	call_workspace(call, fd);
-	close(fd);
 }
 
 /* -- the beginning ---------------------------------------------------------------- */
@@ -319,7 +161,7 @@ static void on_deadline(struct loop_timer *timer)
 		judged->verdict.length = 0;
 		(void)fields_put_text(&judged->verdict, FIELD_MESSAGE, message);
 	}
-	finish(evaluation);
+	evaluation_finish(evaluation);
 }
 
 static bool has(const struct field_view *list, unsigned tag)

@@ -1,4 +1,5 @@
-/* evaluation.h - judging a submission, for evaluate.c, lane.c and verdicts.c alone.
+/* evaluation.h - judging a submission, for the files that its functions are
+ * grouped by alone.
  *
  * Lanes run the submission: each has a sandbox, loads the code once and serves
  * case after case from forks of that (sandbox_fork.c), or, where a fork would not
@@ -52,6 +53,7 @@ struct lane {
 	enum lane_phase phase;
 	struct waiter waiter;
 	bool granted; /* it has a running place */
+	uint64_t granted_us;
 	struct sandbox *sandbox;
 	struct run *run;
 	struct judged *judged; /* the case it is at */
@@ -81,6 +83,8 @@ struct evaluation {
 	struct lane *offered; /* the lane whose files are being put in */
 	struct loop_timer deadline;
 	struct loop_timer finish; /* the answer is given from the loop, not from inside a part */
+	struct loop_timer retry;  /* no place was free in the midst of it */
+	bool has_loaded;          /* in some lane: the code is not what fails */
 	struct buffer load;       /* the outcome of loading, if that failed */
 	enum refusal refusal;     /* REFUSAL_COUNT: none */
 	struct lane lanes[LANES_MAX];
@@ -93,6 +97,11 @@ struct evaluation {
 
 /* -- evaluate.c -- */
 
+/* Give the answer, in a moment. */
+void evaluation_finish(struct evaluation *evaluation);
+
+/* -- evaluation.c -- */
+
 /* All outputs have been looked at. */
 void evaluation_prepared(struct evaluation *evaluation);
 /* The next case for a lane, now its; NULL if there is none for it now. */
@@ -101,6 +110,8 @@ struct judged *evaluation_take(struct evaluation *evaluation, bool loaded);
 void evaluation_ran(struct evaluation *evaluation, struct judged *judged);
 /* Cases have become CASE_DONE, or lanes have closed: go on, or come to an end. */
 void evaluation_go_on(struct evaluation *evaluation);
+/* Should the lane, between two cases, make room for somebody else? */
+bool evaluation_can_spare(const struct evaluation *evaluation, const struct lane *lane);
 /* The submission does not load. The outcome is copied. */
 void evaluation_load_failed(struct evaluation *evaluation, const struct outcome *outcome);
 /* No sandbox was free. */
@@ -116,6 +127,17 @@ void lane_go_on(struct lane *lane);
 /* It waits for a sandbox no longer. */
 void lane_withdraw(struct lane *lane);
 void lane_close(struct lane *lane);
+
+/* Its case is over; its sandbox tells it what happens from now on. */
+void lane_leave_case(struct lane *lane);
+void lane_own_sandbox(struct lane *lane);
+
+/* -- lane_run.c -- */
+
+void lane_load(struct lane *lane);
+void lane_begin_case(struct lane *lane);
+/* The outcome of a case for which the fault is ours. */
+struct outcome lane_failure(void);
 
 /* -- verdicts.c -- */
 
