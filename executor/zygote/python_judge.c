@@ -1,6 +1,11 @@
 #include "python_judge.h"
 
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "fields.h"
+#include "frame.h"
 #include "judge_source.h"
 #include "python_job.h"
 #include "python_judge_parts.h"
@@ -8,10 +13,62 @@
 #include "python_outcome.h"
 #include "python_stdio.h"
 
+#include <marshal.h> /* needs Python.h before it */
+
+enum { CODE_BYTES_MAX = 4 << 20, READ_BYTES = 64 << 10 };
+
 static PyObject *namespace; /* judge.py's, known to nobody else */
 
 /* What tracebacks call the submission, as they do a script. */
 static const char submission_file[] = "main.py", submission_name[] = "submission";
+
+/* In a process of its own: what compiling takes (2 MB) would else stay with the
+ * zygote, and every fork would pay for its pages. */
+static _Noreturn void compile_for(int output)
+{
+	AUTO_OBJECT *code = Py_CompileString(judge_source, "<judge>", Py_file_input);
+	AUTO_OBJECT *bytes = code ? PyMarshal_WriteObjectToString(code, Py_MARSHAL_VERSION) : NULL;
+
+	_exit(!bytes || frame_write_all(output, PyBytes_AS_STRING(bytes),
+					(size_t)PyBytes_GET_SIZE(bytes)));
+}
+
+static PyObject *read_code(int input)
+{
+	AUTO_BUFFER bytes = BUFFER_INIT(CODE_BYTES_MAX);
+	ssize_t got;
+
+	do {
+		if (buffer_reserve(&bytes, READ_BYTES))
+			return PyErr_NoMemory();
+		got = read(input, bytes.data + bytes.length, READ_BYTES);
+		bytes.length += got > 0 ? (size_t)got : 0;
+	} while (got > 0);
+	return PyMarshal_ReadObjectFromString((const char *)bytes.data, (Py_ssize_t)bytes.length);
+}
+
+static PyObject *compile_source(void)
+{
+	int ends[2], status = 1;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return PyErr_SetFromErrno(PyExc_OSError);
+
+	pid_t pid = fork();
+	if (pid == 0)
+		compile_for(ends[1]);
+	close(ends[1]);
+
+	PyObject *code = pid > 0 ? read_code(ends[0]) : NULL;
+	close(ends[0]);
+	if (pid > 0)
+		(void)waitpid(pid, &status, 0);
+	if (status && !PyErr_Occurred())
+		PyErr_SetString(PyExc_SystemError, "judge.py cannot be compiled");
+	if (status)
+		Py_CLEAR(code);
+	return code;
+}
 
 int python_judge_prepare(void)
 {
@@ -24,7 +81,7 @@ int python_judge_prepare(void)
 	    PyDict_SetItemString(names, "__name__", title) < 0)
 		return -1;
 
-	AUTO_OBJECT *code = Py_CompileString(judge_source, "<judge>", Py_file_input);
+	AUTO_OBJECT *code = compile_source();
 	AUTO_OBJECT *done = code ? PyEval_EvalCode(code, names, names) : NULL;
 	if (!done)
 		return -1;
