@@ -101,6 +101,11 @@ static int make_connection(struct executor_client *client)
 	return 0;
 }
 
+void executor_client_rest(struct executor_client *client)
+{
+	disconnect(client);
+}
+
 static int ensure_connection(struct executor_client *client)
 {
 	if (client->fd >= 0) {

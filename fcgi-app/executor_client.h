@@ -86,6 +86,9 @@ struct executor_client;
 int executor_client_new(const char *address, struct executor_client **ret_client);
 void executor_client_free(struct executor_client *client);
 
+/* Close the connection until it is needed again. */
+void executor_client_rest(struct executor_client *client);
+
 /* Ask and wait. 0 with *ret_answer filled (the caller frees it), or
  *   -ECANCELED   the client's connection hung up; the run has been cancelled
  *   -ETIMEDOUT   no answer within most_ms; the run has been cancelled

@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "gateway_fastcgi.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +15,12 @@
 #include "executor_client.h"
 #include "log.h"
 
-enum { WAKE_EVERY_MS = 20, PAUSE_MS = 50, DRAIN_BYTES = 1 << 20 };
+enum {
+	WAKE_EVERY_MS = 20,
+	PAUSE_MS = 50,
+	DRAIN_BYTES = 1 << 20,
+	IDLE_MS = 5000, /* less than the web server keeps a connection */
+};
 
 enum worker_state { WORKER_WAITING, WORKER_BUSY, WORKER_ENDED };
 
@@ -103,6 +110,16 @@ static void serve(struct worker *worker, FCGX_Request *request)
 	FCGX_Finish_r(request);
 }
 
+/* Who has had nothing to do for a while, or has no connection to be asked on any
+ * more, keeps none to the executor either. */
+static void rest(struct worker *worker, const FCGX_Request *request)
+{
+	struct pollfd kept = { .fd = request->ipcFd, .events = POLLIN | POLLRDHUP };
+
+	if (request->ipcFd < 0 || poll(&kept, 1, IDLE_MS) != 1 || kept.revents != POLLIN)
+		executor_client_rest(worker->executor);
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
@@ -111,6 +128,8 @@ static void *work(void *argument)
 
 	FCGX_InitRequest(&request, pool->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR);
 	while (!atomic_load(&pool->stopping)) {
+		rest(worker, &request);
+
 		int failed = FCGX_Accept_r(&request);
 
 		if (failed && !atomic_load(&pool->stopping) && failed != -EINTR) {
