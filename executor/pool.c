@@ -161,6 +161,9 @@ void pool_refill(struct pool *pool)
 		}
 		pool->sandboxes[pool->count++] = sandbox;
 	}
+	/* a lower slot than ours may have become free */
+	if (!pool->closed && !pool->settle.place)
+		settle_in(pool, SETTLE_MS);
 }
 
 struct sandbox *pool_take(struct pool *pool)
