@@ -60,8 +60,7 @@ def rows(options):
     for c in (1, 8, 64):
         yield f"floor_{c}", f"GET /api/, {c} at once", lambda s, c=c: requests(options.url, s, c, ["GET", "/api/"])
     for c in (1, 8, 64):
-        yield f"warm_{c}", f"warm 1+1 in {sessions.WARM_SESSIONS} sessions, {c} at once", lambda s, c=c: requests(options.url, s, c, WARM)
-    yield "warm_changing_8", "warm x = 1 (with checkpoints), 8 at once", lambda s: requests(options.url, s, 8, CHANGING)
+        yield f"one_shot_{c}", f"one-shot print(1), {c} at once", lambda s, c=c: requests(options.url, s, c, ONE_SHOT)
     yield "session_new", "new session to first result", lambda s: sessions.repeated(options.url, s, sessions.new_session)
     yield "after_look", "1+1 right after 1+1", lambda s: sessions.with_one_session(options.url, s, sessions.after_look)
     yield "after_change", "1+1 right after x = 1 (waits for the copy)", lambda s: sessions.with_one_session(options.url, s, sessions.after_change)
@@ -72,7 +71,8 @@ def rows(options):
                    lambda s, size=size, puts=puts: files.with_files(options.url, s, size, puts))
     yield "judge", f"judging {judging.CASES} trivial cases in one request", lambda s: sessions.repeated(options.url, s, judging.judge)
     for c in (1, 8, 64):
-        yield f"one_shot_{c}", f"one-shot print(1), {c} at once", lambda s, c=c: requests(options.url, s, c, ONE_SHOT)
+        yield f"warm_{c}", f"warm 1+1 in {sessions.WARM_SESSIONS} sessions, {c} at once", lambda s, c=c: requests(options.url, s, c, WARM)
+    yield "warm_changing_8", "warm x = 1 (with checkpoints), 8 at once", lambda s: requests(options.url, s, 8, CHANGING)
 
 
 def merge(results):
@@ -98,15 +98,16 @@ def main():
 
     table = list(rows(options))
     results = {key: [] for key, _, _ in table}
-    sessions.make_warm(options.url)
     for number in range(options.rounds):
         for key, title, measure in table:
+            if key == "warm_1":  # the sessions are there for these rows only: many processes make forks slower
+                sessions.make_warm(options.url)
             print(f"round {number + 1} of {options.rounds}: {title}", end=" ", flush=True)
             measure(1)  # warm up
             got = measure(options.seconds)
             print(f"{milliseconds(got['p50_us'])}, {got['per_second']:.0f}/s", flush=True)
             results[key].append(got)
-    sessions.delete_warm(options.url)
+        sessions.delete_warm(options.url)
     print(f"memory of {sessions.IDLE_SESSIONS} idle sessions", flush=True)
     idle = sessions.idle_memory(options.url)
     merged = {key: merge(list_) for key, list_ in results.items()}
