@@ -81,6 +81,13 @@ int fields_find(const void *list, size_t length, unsigned tag, struct field_view
 	return got;
 }
 
+bool fields_has(const void *list, size_t length, unsigned tag)
+{
+	struct field_view field;
+
+	return fields_find(list, length, tag, &field) == 1;
+}
+
 uint64_t fields_number(const void *list, size_t length, unsigned tag, uint64_t fallback)
 {
 	struct field_view field;

@@ -41,6 +41,9 @@ int fields_check(const void *list, size_t length);
 /* The first field with this tag. 1 if found, 0 if not, -EBADMSG. */
 int fields_find(const void *list, size_t length, unsigned tag, struct field_view *ret_field);
 
+/* Is there a field with this tag, in a list that is not malformed before it? */
+bool fields_has(const void *list, size_t length, unsigned tag);
+
 /* The first field with this tag as a number, or the fallback. */
 uint64_t fields_number(const void *list, size_t length, unsigned tag, uint64_t fallback);
 

@@ -164,18 +164,13 @@ static void on_deadline(struct loop_timer *timer)
 	evaluation_finish(evaluation);
 }
 
-static bool has(const struct field_view *list, unsigned tag)
-{
-	struct field_view field;
-
-	return fields_find(list->value, list->length, tag, &field) == 1;
-}
-
 static bool take_case(struct evaluation *evaluation, const struct field_view *list)
 {
 	struct judged *judged = &evaluation->cases[evaluation->count];
-	bool call = has(list, FIELD_CASE_INPUT) && has(list, FIELD_CASE_OUTPUT);
-	bool program = has(list, FIELD_STDIN) && has(list, FIELD_CASE_STDOUT);
+	bool call = fields_has(list->value, list->length, FIELD_CASE_INPUT) &&
+		    fields_has(list->value, list->length, FIELD_CASE_OUTPUT);
+	bool program = fields_has(list->value, list->length, FIELD_STDIN) &&
+		       fields_has(list->value, list->length, FIELD_CASE_STDOUT);
 
 	if (call == program || fields_check(list->value, list->length))
 		return false;

@@ -114,20 +114,14 @@ void lane_load(struct lane *lane)
 	evaluation_load_failed(lane->evaluation, &failure);
 }
 
-static bool says(const struct outcome *outcome, unsigned tag)
-{
-	struct field_view field;
-
-	return fields_find(outcome->report, outcome->report_length, tag, &field) == 1;
-}
-
 /* Has it come to its end in Python, or has it ended its process (os._exit(0))? */
 static struct outcome as_seen(const struct lane *lane, const struct outcome *given, unsigned proof)
 {
 	struct outcome outcome = *given;
 
 	if (outcome.status == STATUS_SUCCESS &&
-	    (!sandbox_is_idle(lane->sandbox) || !says(&outcome, proof))) {
+	    (!sandbox_is_idle(lane->sandbox) ||
+	     !fields_has(outcome.report, outcome.report_length, proof))) {
 		outcome.status = STATUS_ERROR;
 		outcome.reason = REASON_EXIT;
 	}
@@ -214,7 +208,8 @@ static void begin_expectation(struct lane *lane)
 static void on_ran(struct lane *lane, const struct outcome *given)
 {
 	struct judged *judged = lane->judged;
-	unsigned proof = given->report && says(given, FIELD_DATA) ? FIELD_DATA : FIELD_REPR;
+	bool data = given->report && fields_has(given->report, given->report_length, FIELD_DATA);
+	unsigned proof = data ? FIELD_DATA : FIELD_REPR;
 	struct outcome outcome = judged->calls ? as_seen(lane, given, proof) : *given;
 
 	keep_exception(&judged->exception, &outcome, lane->evaluation->display_bytes);

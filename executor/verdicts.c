@@ -33,13 +33,6 @@ static void put_asked(struct buffer *list, const struct judged *judged, unsigned
 		(void)fields_put_bytes(list, tag, field.value, field.length);
 }
 
-static bool has(const struct buffer *list, unsigned tag)
-{
-	struct field_view field;
-
-	return fields_find(list->data, list->length, tag, &field) == 1;
-}
-
 /* One case as its job needs it; -EMSGSIZE if it is too much for one. */
 static int put_case(const struct verdicts *verdicts, const struct judged *judged,
 		    struct buffer *payload)
@@ -51,7 +44,7 @@ static int put_case(const struct verdicts *verdicts, const struct judged *judged
 
 	if (!judged->calls)
 		put_asked(&one, judged, FIELD_CASE_STDOUT);
-	else if (!has(&judged->got, FIELD_EXPECTED_DATA))
+	else if (!fields_has(judged->got.data, judged->got.length, FIELD_EXPECTED_DATA))
 		put_asked(&one, judged, FIELD_CASE_OUTPUT);
 	put_asked(&one, judged, FIELD_TOLERANCE);
 	if (!error && compares && judged->got.length)

@@ -314,6 +314,7 @@ class Inputs(unittest.TestCase):
                 "            try: memory.seek(start); data = memory.read(end - start)\n"
                 "            except (OSError, ValueError, OverflowError): continue\n"
                 "            found |= set(re.findall(rb'secret-%d([0-9]{4})' % 77, data))\n"
+                "    if mark[-4:].encode() not in found: return 'cannot see its own'\n"
                 "    return sorted(x.decode() for x in found if x.decode() != mark[-4:])\n")
         got = judge(code, "f", [(repr(f"secret-77{n:04}"), "[]") for n in range(CASES)])
         self.assertIsNone(got.json["error"], got.json)
@@ -324,6 +325,7 @@ class Inputs(unittest.TestCase):
         """What is expected is nowhere in the process that runs the code."""
         code = ("def f(x):\n"
                 "    import re\n"
+                "    own, seen = f'own-{x}23', False\n"
                 "    with open('/proc/self/mem', 'rb', 0) as memory:\n"
                 "        for line in open('/proc/self/maps'):\n"
                 "            start, end = (int(x, 16) for x in line.split()[0].split('-'))\n"
@@ -331,7 +333,8 @@ class Inputs(unittest.TestCase):
                 "            try: memory.seek(start); data = memory.read(end - start)\n"
                 "            except (OSError, ValueError, OverflowError): continue\n"
                 "            if re.search(rb'wanted-%d[0-9]' % 55, data): return 'found'\n"
-                "    return 'nothing'\n")
+                "            seen = seen or re.search(rb'own-[0-9]23', data) is not None\n"
+                "    return 'nothing' if seen else 'cannot see its own'\n")
         got = judge(code, "f", [("1", f"'wanted-55{n}'") for n in range(CASES)])
         for result in got.json["case_results"]:
             self.assertEqual((result["got"], result["error"], result["passed"]), ("nothing", None, False), result)
