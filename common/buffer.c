@@ -1,4 +1,4 @@
-#include "buffer.h"
+#include "common/buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "fields.h"
+#include "common/fields.h"
 
 #include <endian.h>
 #include <errno.h>

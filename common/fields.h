@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
-#include "protocol.h"
+#include "common/buffer.h"
+#include "common/protocol.h"
 
 enum { FIELD_HEADER_BYTES = 8 };
 

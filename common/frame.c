@@ -1,13 +1,13 @@
 #define _GNU_SOURCE
-#include "frame.h"
+#include "common/frame.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "protocol.h"
-#include "rights.h"
+#include "common/protocol.h"
+#include "common/rights.h"
 
 void frame_encode_header(const struct frame_header *header, uint8_t ret_bytes[FRAME_HEADER_BYTES])
 {

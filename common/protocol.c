@@ -1,4 +1,4 @@
-#include "protocol.h"
+#include "common/protocol.h"
 
 static const char *const status_names[STATUS_COUNT] = {
 	[STATUS_SUCCESS] = "success",

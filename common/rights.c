@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "rights.h"
+#include "common/rights.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 #define _GNU_SOURCE
-#include "settings.h"
+#include "common/settings.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "owned.h"
+#include "common/owned.h"
 
 static const struct setting *find_setting(const struct settings *settings, const char *name)
 {

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "caps.h"
+#include "executor/caps.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
-#include "root.h"
+#include "executor/zygotes/template_root.h"
 
 /* Why each, in docs/SECURITY.md too. */
 static const cap_value_t needed[] = {
@@ -15,7 +15,7 @@ static const cap_value_t needed[] = {
 	CAP_SETUID,       /* to write uid_map; to leave root in the zygotes */
 	CAP_SETGID,       /* gid_map, groups */
 	CAP_CHOWN,        /* a workspace belongs to its sandbox */
-	CAP_DAC_OVERRIDE, /* files in a workspace, the wardens' /proc files */
+	CAP_DAC_OVERRIDE, /* files in a workspace, the inits' /proc files */
 	CAP_KILL,         /* sandboxes have other uids */
 	CAP_SYS_CHROOT,   /* last: the template's root where pivot_root is refused */
 };

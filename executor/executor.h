@@ -2,16 +2,16 @@
 #ifndef VIVARIUM_EXECUTOR_H
 #define VIVARIUM_EXECUTOR_H
 
-#include "admission.h"
-#include "cgroup.h"
-#include "errands.h"
-#include "loop.h"
-#include "nursery.h"
-#include "options.h"
-#include "pool.h"
-#include "sandbox.h"
-#include "server.h"
-#include "slots.h"
+#include "executor/run/admission.h"
+#include "executor/cgroup/cgroup.h"
+#include "executor/loop/offload.h"
+#include "executor/loop/loop.h"
+#include "executor/zygotes/zygote_pool.h"
+#include "executor/options.h"
+#include "executor/sandbox/pool.h"
+#include "executor/sandbox/sandbox.h"
+#include "executor/server/server.h"
+#include "executor/sandbox/slots.h"
 
 struct doctor;
 struct session;
@@ -32,8 +32,8 @@ struct executor {
 	struct loop *loop;
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
-	struct errands *errands;
-	struct nursery *nursery;
+	struct offload *offload;
+	struct zygote_pool *zygote_pool;
 	struct sandboxes *sandboxes;
 	struct pool *pool;
 	struct admission *admission;

@@ -3,21 +3,21 @@
  * Theory of operation
  *
  * The daemon is one thread around an event loop (loop.c), and one beside it for
- * system calls that wait (errands.c). It keeps six capabilities of root
+ * system calls that wait (offload.c). It keeps six capabilities of root
  * (caps.c), links no Python and parses no HTTP. fcgi-app asks over a UNIX socket
  * (server.c); handlers are in oneshot.c, session_calls.c and info.c.
  *
- * Zygotes (nursery.c, zygote/) are children of the daemon: warm CPythons without
+ * Zygotes (zygote_pool.c, zygote/) are children of the daemon: warm CPythons without
  * privilege that live in the template root (root.c) and only fork. Each fork is
- * a warden, pid 1 of a sandbox, in new user, pid, mount, network, ipc and uts
+ * an init, pid 1 of a sandbox, in new user, pid, mount, network, ipc and uts
  * namespaces; CLONE_PARENT makes it a child of the daemon, which alone reaps it
  * (by its pidfd, sandbox_end.c).
  *
- * While the warden waits, the daemon moves it into a cgroup of its own
+ * While init waits, the daemon moves it into a cgroup of its own
  * (cgroup.c), maps two uids from the sandbox's slot (slots.c), makes its tmpfs
- * and its procfs (mounts.c) and sends these. The warden takes the cgroup
+ * and its procfs (mounts.c) and sends these. init takes the cgroup
  * namespace, attaches the mounts, drops what it does not need and forks the
- * interpreter, which drops everything (zygote/child_enter.c). The warden reaps
+ * interpreter, which drops everything (zygote/child_enter.c). init reaps
  * everything inside; when it dies, the kernel kills everything inside.
  *
  * The interpreter has no descriptor of ours. It waits in a system call that its
@@ -50,11 +50,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "caps.h"
-#include "doctor.h"
-#include "executor.h"
-#include "log.h"
-#include "profile.h"
+#include "executor/caps.h"
+#include "executor/selftest/doctor.h"
+#include "executor/executor.h"
+#include "common/log.h"
+#include "executor/run/profile.h"
 
 enum { EXIT_CONFIG = 2, EXIT_UNSAFE = 3, STOP_POLL_US = 20000 };
 
@@ -94,7 +94,7 @@ static _Noreturn void die(const char *what, int error)
 
 /* -- shutting down -------------------------------------------------------------- */
 
-/* The loop ends when the last sandbox has been buried. */
+/* The loop ends when the last sandbox has been torn down. */
 static void stop_if_buried(struct daemon *daemon)
 {
 	if (daemon->ending && !sandboxes_count(daemon->executor.sandboxes))
@@ -154,11 +154,11 @@ static void on_signal(struct loop_source *source, uint32_t events)
 
 /* -- what the parts tell ---------------------------------------------------------- */
 
-static void on_born(void *context, uint64_t cookie, pid_t pid, int pidfd, uint64_t generation)
+static void on_spawned(void *context, uint64_t cookie, pid_t pid, int pidfd, uint64_t generation)
 {
 	struct daemon *daemon = context;
 
-	sandboxes_born(daemon->executor.sandboxes, cookie, pid, pidfd, generation);
+	sandboxes_spawned(daemon->executor.sandboxes, cookie, pid, pidfd, generation);
 }
 
 static void on_warm(void *context)
@@ -335,14 +335,14 @@ static void make_parts(struct daemon *daemon)
 	int error = slots_new(options->sandboxes, &executor->slots);
 
 	if (!error)
-		error = errands_new(executor->loop, &executor->errands);
+		error = offload_new(executor->loop, &executor->offload);
 	if (!error)
 		error = sandboxes_new(
 			&(struct sandboxes_config){
 				.loop = executor->loop,
 				.cgroups = executor->cgroups,
 				.slots = executor->slots,
-				.errands = executor->errands,
+				.offload = executor->offload,
 				.uid_base = (uid_t)options->uid_base + SLOT_UIDS,
 				.cpu_percent = options->cpu_percent,
 				.undo_depth_max = deepest_undo(),
@@ -377,7 +377,7 @@ static void start_zygotes(struct daemon *daemon)
 
 	if (program < 0)
 		die("open the zygote program (setting zygote_path)", -errno);
-	int error = nursery_new(&(struct nursery_config){ .loop = executor->loop,
+	int error = zygote_pool_new(&(struct zygote_pool_config){ .loop = executor->loop,
 							  .zygotes = options->zygotes,
 							  .max_forks = options->zygote_forks,
 							  .max_age_ms = options->zygote_age_ms,
@@ -385,15 +385,15 @@ static void start_zygotes(struct daemon *daemon)
 							  .root_paths = options->root_paths,
 							  .program = program,
 							  .uid = (uid_t)options->uid_base,
-							  .born = on_born,
+							  .spawned = on_spawned,
 							  .warm = on_warm,
 							  .hopeless = on_hopeless,
 							  .retired = on_retired,
 							  .context = daemon },
-				&executor->nursery);
+				&executor->zygote_pool);
 	if (error)
 		die("start the zygotes", error);
-	sandboxes_set_nursery(executor->sandboxes, executor->nursery);
+	sandboxes_set_zygote_pool(executor->sandboxes, executor->zygote_pool);
 }
 
 static void set_log_level(const char *name)
@@ -414,8 +414,8 @@ static void tear_down(struct daemon *daemon)
 {
 	struct executor *executor = &daemon->executor;
 
-	nursery_free(executor->nursery);
-	errands_free(executor->errands);
+	zygote_pool_free(executor->zygote_pool);
+	offload_free(executor->offload);
 	admission_free(executor->admission);
 	pool_free(executor->pool);
 	sandboxes_free(executor->sandboxes);

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "options.h"
+#include "executor/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "owned.h"
-#include "profile.h"
-#include "settings.h"
+#include "common/owned.h"
+#include "executor/run/profile.h"
+#include "common/settings.h"
 
 /* The table needs addresses; options_parse() gives the result out. */
 static struct options storage;
@@ -80,7 +80,7 @@ static const struct setting table[] = {
 	NUMBER(sessions_per_client, 0, 100000, "400", "of these, one client address's"),
 	NUMBER(history_cells, 0, 10000, "100", "cells that a session's history keeps"),
 	NUMBER(evaluation_cases, 1, 100000, "1000", "cases of one evaluation"),
-	NUMBER(evaluation_lanes, 1, 64, "4", "of these at the same time, each in a sandbox"),
+	NUMBER(evaluation_workers, 1, 64, "4", "of these at the same time, each in a sandbox"),
 	NUMBER(evaluation_ms, 1, 600000, "80000",
 	       "how long one evaluation may take; what has not run then fails, ms"),
 	NUMBER(interrupt_grace_ms, 1, 60000, "200",

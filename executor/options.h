@@ -22,7 +22,7 @@ struct options {
 	uint64_t sessions;
 	uint64_t sessions_per_client;
 	uint64_t history_cells;
-	uint64_t evaluation_cases, evaluation_lanes, evaluation_ms;
+	uint64_t evaluation_cases, evaluation_workers, evaluation_ms;
 	uint64_t interrupt_grace_ms;
 	uint64_t checkpoint_bytes;
 	uint64_t cpu_percent;

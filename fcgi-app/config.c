@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "config.h"
+#include "fcgi-app/config.h"
 
 #include <errno.h>
 #include <getopt.h>

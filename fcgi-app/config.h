@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "settings.h"
+#include "common/settings.h"
 
 struct config {
 	char *socket;       /* path to listen at; empty: one request as plain CGI */

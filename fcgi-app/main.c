@@ -21,16 +21,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "executor_client.h"
-#include "files.h"
-#include "gateway_cgi.h"
-#include "gateway_fastcgi.h"
-#include "listener.h"
-#include "log.h"
-#include "owned.h"
-#include "privilege.h"
-#include "version.h"
+#include "fcgi-app/config.h"
+#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/files/files.h"
+#include "fcgi-app/http/gateway_cgi.h"
+#include "fcgi-app/http/gateway_fastcgi.h"
+#include "fcgi-app/http/listener.h"
+#include "fcgi-app/app_log.h"
+#include "common/owned.h"
+#include "fcgi-app/privilege.h"
+#include "fcgi-app/version.h"
 
 static int die(const char *reason)
 {

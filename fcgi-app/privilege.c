@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "privilege.h"
+#include "fcgi-app/privilege.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -2,7 +2,7 @@
 #ifndef VIVARIUM_PRIVILEGE_H
 #define VIVARIUM_PRIVILEGE_H
 
-#include "settings.h"
+#include "common/settings.h"
 
 /* Become `user` (when started as root; "" otherwise), with no capability in any
  * set, no supplementary groups and no_new_privs; then try to get it back, and

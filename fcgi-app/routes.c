@@ -1,5 +1,5 @@
-#include "handlers.h"
-#include "route.h"
+#include "fcgi-app/handlers.h"
+#include "fcgi-app/http/route.h"
 
 const struct route routes[] = {
 	{ METHOD_GET, "/", service_ping, DIALECT_WORKSPACE, 0 },

@@ -3,7 +3,7 @@
  * Runs 20,000 inputs, or for FUZZ_SECONDS seconds. Arguments are files that are
  * decoded as they are, to look at an input that failed: it is in fuzz-failed-NAME
  * of the current folder. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
-#include "fields.h"
-#include "frame.h"
-#include "fuzz.h"
-#include "protocol.h"
+#include "common/buffer.h"
+#include "common/fields.h"
+#include "common/frame.h"
+#include "tests/fuzz/fuzz.h"
+#include "common/protocol.h"
 
 /* version, type, reserved; number; then fields: tag, zero, length, value */
 #define HEADER(length, type) length "\x00\x00\x00\x01" type "\x00\x00\x07\x00\x00\x00"

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "access.h"
-#include "fields.h"
-#include "form.h"
-#include "fuzz.h"
-#include "ids.h"
-#include "json_check.h"
-#include "target.h"
-#include "text.h"
+#include "fcgi-app/http/access.h"
+#include "common/fields.h"
+#include "fcgi-app/http/form.h"
+#include "tests/fuzz/fuzz.h"
+#include "fcgi-app/http/ids.h"
+#include "fcgi-app/http/json_check.h"
+#include "fcgi-app/http/target.h"
+#include "fcgi-app/http/text.h"
 
 const struct fuzz_seed fuzz_seeds[] = {
 	FUZZ_SEED("/api/v1/execute"),

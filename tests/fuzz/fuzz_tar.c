@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "conditions.h"
-#include "fuzz.h"
-#include "tar.h"
-#include "tar_header.h"
+#include "fcgi-app/http/base64.h"
+#include "fcgi-app/http/conditions.h"
+#include "tests/fuzz/fuzz.h"
+#include "fcgi-app/files/tar.h"
+#include "fcgi-app/files/tar_header.h"
 
 static char plain[4 * TAR_BLOCK], extended[6 * TAR_BLOCK];
 

@@ -103,7 +103,7 @@ class Processes(NothingLeft):
 
     def test_other_processes_do_not_show(self):
         with Session() as session:
-            session.execute("x = 1")  # there is a warden, and a checkpoint of our own uid
+            session.execute("x = 1")  # there is an init, and a checkpoint of our own uid
             got = session.execute("import os\npids = [int(p) for p in os.listdir('/proc') if p.isdigit()]\n"
                                   "print(1 in pids, os.path.exists('/proc/1'))")
             self.assertEqual(got["stdout"].split()[:2], ["False", "False"])

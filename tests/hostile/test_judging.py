@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 from service import call
 
-CASES = 12  # more than there are lanes
+CASES = 12  # more than there are workers
 
 # Each defines leave(number) and find() -> an iterable of numbers.
 CHANNELS = {

@@ -346,7 +346,7 @@ class Busy(Judging):
         return Host().pid("executor") if STATE else None
 
     def test_many_evaluations_at_once(self):
-        """Lanes still wait for a place when their evaluation comes to its end."""
+        """Workers still wait for a place when their evaluation comes to its end."""
         before = self.executor()
         code = "import time\ndef f(x):\n    time.sleep(0.1)\n    return x\n"
         body = {"code": code, "entry_point": "f", "io_cases": cases(*[(str(i), str(i)) for i in range(5)])}

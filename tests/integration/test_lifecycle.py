@@ -32,13 +32,13 @@ class Idle(unittest.TestCase):
         for i in range(4):
             sessions.append(Session(idle_timeout=1))
             began = time.monotonic()
-            sessions[i].born = began
+            sessions[i].began_at = began
             time.sleep(0.2)
         while len(ends) < 4:
             for i, session in enumerate(sessions):
                 if i not in ends and gone(session):
-                    ends[i] = time.monotonic() - session.born
-            self.assertLess(time.monotonic() - sessions[3].born, 10)
+                    ends[i] = time.monotonic() - session.began_at
+            self.assertLess(time.monotonic() - sessions[3].began_at, 10)
             time.sleep(0.02)
         for took in ends.values():
             self.assertGreaterEqual(took, 0.9)
@@ -241,14 +241,14 @@ class Daemons(unittest.TestCase):
                 self.assertEqual(run("1 + 1", self.url)["result"], "2")
             self.assertEqual(session.value("x"), "42")
 
-    def test_a_warden_killed(self):
+    def test_an_init_killed(self):
         """From outside: the session goes on, empty, and says so."""
         with Session(self.url) as session:
             mark = fresh_mark()
             session.execute(mark_code(mark) + "x = 42")
             pid = wait_until(lambda: find_marked(mark), "it is found")[0]
-            warden = int(next(line for line in read(f"/proc/{pid}/status").splitlines() if line.startswith("PPid:")).split()[1])
-            os.kill(warden, signal.SIGKILL)
+            init = int(next(line for line in read(f"/proc/{pid}/status").splitlines() if line.startswith("PPid:")).split()[1])
+            os.kill(init, signal.SIGKILL)
             self.check_nothing_of(mark)
             got = session.execute("'x' in globals()")
             self.assertEqual((got["result"], got["state"]), ("False", "lost"), got)

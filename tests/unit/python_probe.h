@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fields.h"
-#include "owned.h"
-#include "python.h"
+#include "common/fields.h"
+#include "common/owned.h"
+#include "zygote/python/python.h"
 
 enum { PROBE_REPORT_MAX = 2 << 20, PROBE_SECONDS_MAX = 30 };
 

@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fields.h"
-#include "frame.h"
-#include "owned.h"
+#include "common/fields.h"
+#include "common/frame.h"
+#include "common/owned.h"
 
 /* ---- buffers ------------------------------------------------------------ */
 

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "admission.h"
-#include "fields.h"
-#include "history.h"
-#include "slots.h"
+#include "executor/run/admission.h"
+#include "common/fields.h"
+#include "executor/session/history.h"
+#include "executor/sandbox/slots.h"
 
 static struct loop *loop;
 static struct admission *admission;

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cgroup.h"
-#include "cgroup_files.h"
+#include "executor/cgroup/cgroup.h"
+#include "executor/cgroup/cgroup_files.h"
 
 static struct cgroup_tree *tree;
 static char name[64];

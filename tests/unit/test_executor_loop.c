@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loop.h"
+#include "executor/loop/loop.h"
 
 static struct loop *loop;
 static char said[256];

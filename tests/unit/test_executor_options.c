@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
-#include "owned.h"
-#include "profile.h"
+#include "executor/options.h"
+#include "common/owned.h"
+#include "executor/run/profile.h"
 
 static struct options options;
 

@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "packet.h"
+#include "common/packet.h"
 
 struct message {
 	uint64_t one, other;

@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fields.h"
-#include "frame.h"
-#include "log.h"
-#include "owned.h"
-#include "server.h"
+#include "common/fields.h"
+#include "common/frame.h"
+#include "common/log.h"
+#include "common/owned.h"
+#include "executor/server/server.h"
 
 static struct loop *loop;
 static struct server *server;

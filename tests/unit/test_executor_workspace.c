@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mounts.h"
+#include "executor/sandbox/mounts.h"
 
 static char base[64];
 static struct workspace workspace;

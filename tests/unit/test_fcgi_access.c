@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "access.h"
+#include "fcgi-app/http/access.h"
 
 static void test_hosts(void **state)
 {

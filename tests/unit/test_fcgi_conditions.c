@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conditions.h"
-#include "media_types.h"
+#include "fcgi-app/http/conditions.h"
+#include "fcgi-app/http/media_types.h"
 
 static const struct stat file = { .st_ino = 7, .st_size = 10, .st_mtim = { 1, 2 } };
 

@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files.h"
-#include "files_tree.h"
+#include "fcgi-app/files/files.h"
+#include "fcgi-app/files/files_tree.h"
 
 /* A root, and beside it what must never be reached. */
 static char directory[] = "/tmp/fcgi-files-XXXXXX";

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "http.h"
+#include "fcgi-app/http/http.h"
 
 static void test_methods(void **state)
 {

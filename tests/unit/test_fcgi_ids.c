@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "ids.h"
+#include "fcgi-app/http/ids.h"
 
 static void test_valid(void **state)
 {

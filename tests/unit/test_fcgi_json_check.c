@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "buffer.h"
-#include "json_check.h"
+#include "common/buffer.h"
+#include "fcgi-app/http/json_check.h"
 
 static void accept(const char *text)
 {

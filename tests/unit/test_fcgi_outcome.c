@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fields.h"
-#include "outcome.h"
+#include "common/fields.h"
+#include "fcgi-app/execution/outcome.h"
 
 static int read_list(const struct buffer *list, struct outcome *ret_outcome)
 {

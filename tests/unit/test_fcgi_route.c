@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "handlers.h"
-#include "route.h"
+#include "fcgi-app/handlers.h"
+#include "fcgi-app/http/route.h"
 
 /* Find in the real table; the route's handler, or NULL. */
 static void (*find(enum method method, const char *uri, struct exchange *exchange,

@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files.h"
-#include "files_tar.h"
-#include "tar.h"
-#include "tar_header.h"
+#include "fcgi-app/files/files.h"
+#include "fcgi-app/files/files_tar.h"
+#include "fcgi-app/files/tar.h"
+#include "fcgi-app/files/tar_header.h"
 
 static char directory[] = "/tmp/fcgi-tar-XXXXXX";
 static int root_fd;

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "target.h"
+#include "fcgi-app/http/target.h"
 
 static void refuse(const char *uri)
 {

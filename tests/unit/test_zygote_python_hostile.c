@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "protocol.h"
-#include "python_probe.h"
+#include "common/protocol.h"
+#include "tests/unit/python_probe.h"
 
 static int run(const char *code, struct probe *ret_probe)
 {

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "protocol.h"
-#include "python_probe.h"
+#include "common/protocol.h"
+#include "tests/unit/python_probe.h"
 
 static void run(const char *code, struct probe *ret_probe)
 {

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "python_probe.h"
+#include "tests/unit/python_probe.h"
 
 #ifndef PYTHON_PROGRAM
 #define PYTHON_PROGRAM "/usr/bin/python3"

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "protocol.h"
-#include "python_probe.h"
+#include "common/protocol.h"
+#include "tests/unit/python_probe.h"
 
 enum { CELLS_MAX = 16 };
 

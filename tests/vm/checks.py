@@ -222,7 +222,7 @@ def sandbox_groups():
 
 
 def calm(pool=SETTINGS["pool"]):
-    """Only the pool is there: its groups, and a warden and an interpreter in each."""
+    """Only the pool is there: its groups, and an init and an interpreter in each."""
     def rests():
         return len(sandbox_groups()) == pool and len(sandbox_processes()) == 2 * pool
 

@@ -1,0 +1,122 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "executor/cgroup/cgroup_files.h"
+#include "executor/cgroup/cgroup_version.h"
+
+enum { MEMORY, PIDS, CPU, CPUACCT };
+
+enum { CPU_PERIOD_US = 100000 };
+
+static const char *const controllers[CGROUP_DIRS_MAX] = {
+	[MEMORY] = "memory",
+	[PIDS] = "pids",
+	[CPU] = "cpu",
+	[CPUACCT] = "cpuacct",
+};
+
+static int open_base(const char *parent, struct cgroup_dirs *ret_base,
+		     char message[CGROUP_MESSAGE_BYTES])
+{
+	for (size_t i = 0; i < CGROUP_DIRS_MAX; i++) {
+		char path[PATH_MAX], below[PATH_MAX];
+		int error = cgroup_find_mount("cgroup", controllers[i], path, sizeof path);
+
+		if (!error &&
+		    snprintf(below, sizeof below, "%s/%s", path, parent) >= (int)sizeof below)
+			error = -ENAMETOOLONG;
+		if (!error) {
+			ret_base->fd[i] = open(below, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+			error = ret_base->fd[i] < 0 ? -errno : 0;
+		}
+		if (error) {
+			snprintf(message, CGROUP_MESSAGE_BYTES,
+				 "cgroup v1 controller \"%s\" is not usable: %s; mount it, or boot "
+				 "with it enabled (cgroup_enable=%s)",
+				 controllers[i], strerror(-error), controllers[i]);
+			return error;
+		}
+	}
+	return 0;
+}
+
+/* v1 children have limits without further ado. */
+static int delegate(const struct cgroup_dirs *dirs)
+{
+	(void)dirs;
+	return 0;
+}
+
+/* The limit with swap may never be below the one without, so the order depends
+ * on the direction; without swap accounting there is no such file. */
+static int limit_memory(int dir_fd, uint64_t bytes)
+{
+	int plain = cgroup_write_number(dir_fd, "memory.limit_in_bytes", bytes);
+	int swap = cgroup_write_number(dir_fd, "memory.memsw.limit_in_bytes", bytes);
+
+	if (plain == -EINVAL) /* upwards */
+		plain = cgroup_write_number(dir_fd, "memory.limit_in_bytes", bytes);
+	if (!plain && swap == -EINVAL)
+		swap = cgroup_write_number(dir_fd, "memory.memsw.limit_in_bytes", bytes);
+	return plain ? plain : swap == -ENOENT ? 0 : swap;
+}
+
+static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits)
+{
+	int error = limit_memory(dirs->fd[MEMORY], limits->memory_bytes);
+
+	if (!error)
+		error = cgroup_write_number(dirs->fd[PIDS], "pids.max", limits->processes);
+	if (!error && limits->cpu_percent)
+		error = cgroup_write_number(dirs->fd[CPU], "cpu.cfs_quota_us",
+					    limits->cpu_percent * CPU_PERIOD_US / 100);
+	return error;
+}
+
+static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
+{
+	struct cgroup_usage usage = { 0 };
+	uint64_t cpu_ns = 0;
+	int error = cgroup_read_number(dirs->fd[CPUACCT], "cpuacct.usage", &cpu_ns);
+
+	if (!error)
+		error = cgroup_read_number(dirs->fd[MEMORY], "memory.usage_in_bytes",
+					   &usage.memory_bytes);
+	if (!error)
+		error = cgroup_read_number(dirs->fd[MEMORY], "memory.max_usage_in_bytes",
+					   &usage.memory_peak_bytes);
+	if (!error)
+		error = cgroup_read_key(dirs->fd[MEMORY], "memory.oom_control", "oom_kill",
+					&usage.oom_kills);
+	if (!error)
+		error = cgroup_read_key(dirs->fd[PIDS], "pids.events", "max",
+					&usage.forks_refused);
+	if (error)
+		return error;
+	usage.cpu_us = cpu_ns / 1000;
+	*ret_usage = usage;
+	return 0;
+}
+
+static uint64_t parse_cpu_us(const char *text)
+{
+	return strtoull(text, NULL, 10) / 1000; /* nanoseconds */
+}
+
+const struct cgroup_version cgroup_v1 = {
+	.name = "v1",
+	.dirs = CGROUP_DIRS_MAX,
+	.members = PIDS,
+	.open_base = open_base,
+	.delegate = delegate,
+	.limit = limit,
+	.meters = { { CPUACCT, "cpuacct.usage" }, { MEMORY, "memory.max_usage_in_bytes" } },
+	.parse_cpu_us = parse_cpu_us,
+	.read_usage = read_usage,
+};

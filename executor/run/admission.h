@@ -1,0 +1,62 @@
+/* admission.h - who may run now, who waits, who is refused.
+ *
+ * One queue in order of arrival. A waiter is let in when fewer than `running`
+ * run and, if it needs one, a warm sandbox is there; it is turned away when the
+ * queue is full or its time in it is over. */
+#ifndef VIVARIUM_ADMISSION_H
+#define VIVARIUM_ADMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "executor/loop/loop.h"
+#include "executor/sandbox/pool.h"
+
+struct admission;
+
+struct admission_config {
+	struct loop *loop;
+	struct pool *pool;
+	uint64_t running;  /* at most, at the same time */
+	uint64_t queue;    /* at most waiting */
+	uint64_t queue_ms; /* at most for so long */
+};
+
+struct waiter {
+	bool needs_sandbox; /* granted() then gets one, which is the waiter's */
+	bool runs;          /* takes a running place, to be given back with admission_leave() */
+	void (*granted)(struct waiter *waiter, struct sandbox *sandbox);
+	void (*expired)(struct waiter *waiter);
+	/* the queue's own */
+	struct loop_timer timer;
+	struct waiter *next;
+	struct admission *admission;
+	bool waiting;
+};
+
+int admission_new(const struct admission_config *config, struct admission **ret_admission);
+
+/* Let in at once, or queue. 0; or -EAGAIN: the queue is full. granted() may be
+ * called before this returns. */
+int admission_enter(struct admission *admission, struct waiter *waiter);
+
+/* Stop waiting; also if it does not wait. */
+void admission_withdraw(struct admission *admission, struct waiter *waiter);
+
+/* Give a running place back. */
+void admission_leave(struct admission *admission);
+
+/* Look again: a sandbox has become ready. */
+void admission_pump(struct admission *admission);
+
+uint64_t admission_running(const struct admission *admission);
+uint64_t admission_queued(const struct admission *admission);
+
+/* When to try again, for who is refused now: when those that wait will have had
+ * their turn, by a rough guess. */
+uint64_t admission_retry_ms(const struct admission *admission);
+
+void admission_free(struct admission *admission);
+
+#endif

@@ -1,0 +1,208 @@
+/* A one-shot: code in, outcome out, in a sandbox of its own that ends with it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "executor/executor.h"
+#include "common/log.h"
+#include "executor/server/request.h"
+#include "executor/run/run.h"
+#include "common/job.h"
+
+enum { FILES_MS = 30000 };
+
+struct oneshot {
+	struct executor *executor;
+	struct call *call;
+	struct waiter waiter;
+	struct loop_timer timer; /* for the files */
+	struct limits limits;
+	uint32_t flags;
+	struct sandbox *sandbox;
+	struct run *run;
+};
+
+/* The sandbox is killed before the answer leaves; reaping may follow it. */
+static void let_go(struct oneshot *oneshot)
+{
+	struct executor *executor = oneshot->executor;
+
+	admission_withdraw(executor->admission, &oneshot->waiter);
+	loop_clear_timer(executor->loop, &oneshot->timer);
+	run_free(oneshot->run);
+	if (oneshot->sandbox) {
+		sandbox_kill(oneshot->sandbox);
+		oneshot->sandbox = NULL;
+		admission_leave(executor->admission);
+	}
+	free(oneshot);
+}
+
+static void on_cancel(struct call *call)
+{
+	let_go(call->context);
+}
+
+static void on_output(void *context, enum sandbox_stream stream, const uint8_t *bytes,
+		      size_t length)
+{
+	struct oneshot *oneshot = context;
+
+	call_output(oneshot->call, stream, bytes, length);
+}
+
+static void log_outcome(const struct call *call, const struct outcome *outcome)
+{
+	char id[160];
+	const char *reason = protocol_reason_name(outcome->reason);
+
+	call_request_id(call, id, sizeof id);
+	log_info("request %s: run %s%s%s in %llu us, cpu %llu us", id,
+		 protocol_status_name(outcome->status), reason ? " by " : "", reason ? reason : "",
+		 (unsigned long long)outcome->wall_us, (unsigned long long)outcome->cpu_us);
+}
+
+static void on_finished(void *context, const struct outcome *outcome)
+{
+	struct oneshot *oneshot = context;
+	struct call *call = oneshot->call;
+	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
+
+	oneshot->executor->counters[COUNTER_RUNS]++;
+	log_outcome(call, outcome);
+	int error = outcome_put(outcome, &fields);
+	let_go(oneshot);
+	if (error)
+		req_refuse_internal(call, "render the outcome", error);
+	else
+		call_finish(call, FRAME_OUTCOME, &fields);
+	buffer_reset(&fields);
+}
+
+static void begin(struct oneshot *oneshot)
+{
+	struct call *call = oneshot->call;
+	struct sandbox *sandbox = oneshot->sandbox;
+	struct field_view code = req_optional(call, FIELD_CODE);
+	struct field_view input = req_optional(call, FIELD_STDIN);
+
+	int error = run_begin(
+		&(struct run_config){ .loop = oneshot->executor->loop,
+				      .sandbox = sandbox,
+				      .limits = oneshot->limits,
+				      .cpu_percent = oneshot->executor->options.cpu_percent,
+				      .job = { .kind = JOB_SCRIPT,
+					       .flags = oneshot->flags,
+					       .payload = code.value,
+					       .payload_length = code.length,
+					       .stdin_bytes = input.value,
+					       .stdin_length = input.length },
+				      .owner = { .output = on_output,
+						 .finished = on_finished,
+						 .context = oneshot } },
+		&oneshot->run);
+	if (error) {
+		let_go(oneshot);
+		req_refuse_internal(call, "start the run", error);
+	}
+}
+
+/* -- files first ------------------------------------------------------------- */
+
+static void on_late(struct loop_timer *timer)
+{
+	struct oneshot *oneshot = LOOP_OWNER(timer, struct oneshot, timer);
+	struct call *call = oneshot->call;
+
+	let_go(oneshot);
+	call_refuse_busy(call, REFUSAL_INTERNAL, "The files did not come in time.", 1000);
+}
+
+static void on_proceed(struct call *call)
+{
+	struct oneshot *oneshot = call->context;
+
+	loop_clear_timer(oneshot->executor->loop, &oneshot->timer);
+	begin(oneshot);
+}
+
+/* The application puts its files in, then says FRAME_CONTINUE. */
+static void offer_workspace(struct oneshot *oneshot)
+{
+	struct executor *executor = oneshot->executor;
+	struct call *call = oneshot->call;
+	int error = sandbox_limit(oneshot->sandbox, &oneshot->limits);
+	int fd = error ? error : sandbox_share_workspace(oneshot->sandbox, call_peer(call));
+
+	error = fd < 0 ? fd
+		       : loop_set_timer(executor->loop, &oneshot->timer,
+					loop_now_us() + FILES_MS * 1000, on_late);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		let_go(oneshot);
+		req_refuse_internal(call, "share the workspace", error);
+		return;
+	}
+	call->proceed = on_proceed;
+	call_workspace(call, fd);
+	close(fd);
+}
+
+static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
+{
+	struct oneshot *oneshot = LOOP_OWNER(waiter, struct oneshot, waiter);
+
+	oneshot->sandbox = sandbox;
+	if (fields_number(oneshot->call->fields, oneshot->call->length, FIELD_WANT_FILES, 0))
+		offer_workspace(oneshot);
+	else
+		begin(oneshot);
+}
+
+static void refuse_busy(struct oneshot *oneshot, const char *message)
+{
+	struct call *call = oneshot->call;
+	uint64_t retry_ms = admission_retry_ms(oneshot->executor->admission);
+
+	oneshot->executor->counters[COUNTER_REFUSED]++;
+	let_go(oneshot);
+	call_refuse_busy(call, REFUSAL_BUSY, message, retry_ms);
+}
+
+static void on_expired(struct waiter *waiter)
+{
+	refuse_busy(LOOP_OWNER(waiter, struct oneshot, waiter),
+		    "The service is busy: the run waited too long for its turn.");
+}
+
+void oneshot_handle(void *context, struct call *call)
+{
+	struct executor *executor = context;
+	const struct profile *profile;
+	struct limits limits;
+	struct field_view code;
+
+	if (!req_profile(call, &profile) || !req_code(call, &code) ||
+	    !req_limits(call, &profile->limits, &limits))
+		return;
+	struct oneshot *oneshot = calloc(1, sizeof *oneshot);
+	if (!oneshot) {
+		req_refuse_internal(call, "remember the run", -ENOMEM);
+		return;
+	}
+	oneshot->executor = executor;
+	oneshot->call = call;
+	oneshot->limits = limits;
+	oneshot->flags = profile->readonly ? MAILBOX_READONLY : 0;
+	if (fields_number(call->fields, call->length, FIELD_RESTRICTED, 0))
+		oneshot->flags |= MAILBOX_RESTRICTED;
+	oneshot->waiter = (struct waiter){
+		.needs_sandbox = true, .runs = true, .granted = on_granted, .expired = on_expired
+	};
+	call->context = oneshot;
+	call->cancel = on_cancel;
+	if (admission_enter(executor->admission, &oneshot->waiter))
+		refuse_busy(oneshot, "The service is busy: too many runs are waiting.");
+}

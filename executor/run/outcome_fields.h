@@ -1,0 +1,29 @@
+/* outcome_fields.h - how a run ended. */
+#ifndef VIVARIUM_OUTCOME_FIELDS_H
+#define VIVARIUM_OUTCOME_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "common/protocol.h"
+
+struct outcome {
+	enum status status;
+	enum reason reason;
+	int64_t return_code;
+	int signal;           /* of a crash; 0: none */
+	uint64_t limit;       /* that was met, in the unit of its name; 0: none */
+	uint64_t wall_us, cpu_us, memory_peak_bytes;
+	bool truncated[2];    /* stdout, stderr */
+	enum state state;
+	const char *note;     /* static text, or NULL */
+	const uint8_t *report; /* HOSTILE; lives as long as the run */
+	size_t report_length;
+};
+
+/* Append it as fields of an OUTCOME frame. 0 or -errno. */
+int outcome_put(const struct outcome *outcome, struct buffer *list);
+
+#endif

@@ -1,0 +1,115 @@
+#include "executor/run/profile.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct profile profiles[PROFILE_COUNT] = {
+	[PROFILE_NATIVE] = { .name = "native" },
+	[PROFILE_PLAYGROUND] = { .name = "playground" },
+	[PROFILE_REPL] = { .name = "repl" },
+	[PROFILE_WORKSPACE] = { .name = "workspace" },
+	[PROFILE_STRICT] = { .name = "strict", .readonly = true },
+};
+
+/* A limit in a struct of nothing but limits. */
+struct limit_field {
+	unsigned field;
+	size_t offset;
+	uint64_t least; /* below it nothing runs, or the kernel refuses it */
+};
+
+static const struct limit_field run_fields[] = {
+	{ FIELD_WALL_MS, offsetof(struct limits, wall_ms), 1 },
+	{ FIELD_CPU_MS, offsetof(struct limits, cpu_ms), 1 },
+	{ FIELD_MEMORY_BYTES, offsetof(struct limits, memory_bytes), 16 << 20 },
+	{ FIELD_OUTPUT_BYTES, offsetof(struct limits, output_bytes), 1 },
+	{ FIELD_PROCESSES, offsetof(struct limits, processes), 1 },
+	{ FIELD_OPEN_FILES, offsetof(struct limits, open_files), 16 },
+	{ FIELD_FILE_BYTES, offsetof(struct limits, file_bytes), 1 },
+	{ FIELD_WORKSPACE_BYTES, offsetof(struct limits, workspace_bytes), 64 << 10 },
+	{ FIELD_WORKSPACE_INODES, offsetof(struct limits, workspace_inodes), 16 },
+};
+
+static const struct limit_field session_fields[] = {
+	{ FIELD_IDLE_MS, offsetof(struct session_limits, idle_ms), 1 },
+	{ FIELD_LIFETIME_MS, offsetof(struct session_limits, lifetime_ms), 1 },
+	{ FIELD_UNDO_DEPTH, offsetof(struct session_limits, undo_depth), 0 },
+};
+
+enum {
+	RUN_FIELDS = sizeof run_fields / sizeof *run_fields,
+	SESSION_FIELDS = sizeof session_fields / sizeof *session_fields,
+};
+
+const struct profile *profile_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < PROFILE_COUNT; i++)
+		if (strlen(profiles[i].name) == length && !memcmp(profiles[i].name, name, length))
+			return &profiles[i];
+	return NULL;
+}
+
+/* `limits` holds the base, and then what comes of it. */
+static int lower(const struct limit_field *rows, size_t count, void *limits, const void *fields,
+		 size_t length, struct limit_error *ret_error)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t *limit = (uint64_t *)(void *)((char *)limits + rows[i].offset);
+		uint64_t asked = fields_number(fields, length, rows[i].field, *limit);
+
+		if (asked < rows[i].least || asked > *limit) {
+			*ret_error = (struct limit_error){ .field = rows[i].field,
+							   .least = rows[i].least,
+							   .most = *limit };
+			return -EINVAL;
+		}
+		*limit = asked;
+	}
+	return 0;
+}
+
+int limits_lower(const struct limits *base, const void *fields, size_t length,
+		 struct limits *ret_limits, struct limit_error *ret_error)
+{
+	struct limits limits = *base;
+	int error = lower(run_fields, RUN_FIELDS, &limits, fields, length, ret_error);
+
+	if (!error)
+		*ret_limits = limits;
+	return error;
+}
+
+int session_limits_lower(const struct session_limits *base, const void *fields, size_t length,
+			 struct session_limits *ret_limits, struct limit_error *ret_error)
+{
+	struct session_limits limits = *base;
+	int error = lower(session_fields, SESSION_FIELDS, &limits, fields, length, ret_error);
+
+	if (!error)
+		*ret_limits = limits;
+	return error;
+}
+
+static int put(const struct limit_field *rows, size_t count, const void *limits,
+	       struct buffer *list)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < count; i++) {
+		uint64_t limit;
+
+		memcpy(&limit, (const char *)limits + rows[i].offset, sizeof limit);
+		error = fields_put_number(list, rows[i].field, limit);
+	}
+	return error;
+}
+
+int limits_put(const struct limits *limits, struct buffer *list)
+{
+	return put(run_fields, RUN_FIELDS, limits, list);
+}
+
+int session_limits_put(const struct session_limits *limits, struct buffer *list)
+{
+	return put(session_fields, SESSION_FIELDS, limits, list);
+}

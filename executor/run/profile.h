@@ -1,0 +1,52 @@
+/* profile.h - named sets of limits, one for each kind of client. */
+#ifndef VIVARIUM_PROFILE_H
+#define VIVARIUM_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/fields.h"
+#include "executor/run/run_limits.h"
+
+enum profile_id {
+	PROFILE_NATIVE,     /* the native API and the execution agent */
+	PROFILE_PLAYGROUND,
+	PROFILE_REPL,
+	PROFILE_WORKSPACE,
+	PROFILE_STRICT,     /* the session server with strict limits */
+	PROFILE_COUNT
+};
+
+struct profile {
+	const char *name;
+	struct limits limits;
+	bool readonly;         /* the file-system profile `readonly` */
+	uint64_t sessions;     /* at most, of this profile */
+	struct session_limits session;
+};
+
+extern struct profile profiles[PROFILE_COUNT]; /* filled by options.c, then constant */
+
+/* By name; NULL if there is none. */
+const struct profile *profile_find(const char *name, size_t length);
+
+struct limit_error {
+	unsigned field;
+	uint64_t least, most; /* what it may be */
+};
+
+/* `base` lowered by the fields of a request. 0; or -EINVAL with the field that
+ * asks for more, or for too little, in *ret_error. */
+int limits_lower(const struct limits *base, const void *fields, size_t length,
+		 struct limits *ret_limits, struct limit_error *ret_error);
+
+/* The same for what only sessions have. */
+int session_limits_lower(const struct session_limits *base, const void *fields, size_t length,
+			 struct session_limits *ret_limits, struct limit_error *ret_error);
+
+/* Append limits as fields. 0 or -errno. */
+int limits_put(const struct limits *limits, struct buffer *list);
+int session_limits_put(const struct session_limits *limits, struct buffer *list);
+
+#endif

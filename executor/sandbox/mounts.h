@@ -1,0 +1,55 @@
+/* mounts.h - the mounts that are a sandbox's own. Made on the privileged side,
+ * because a container's masks keep a sandbox from making them, and handed to
+ * init as detached mounts. */
+#ifndef VIVARIUM_MOUNTS_H
+#define VIVARIUM_MOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* One tmpfs holds everything that a sandbox may write, so that one limit bounds
+ * the sum: its folders workspace, tmp and shm. */
+struct workspace {
+	int folder;     /* the workspace folder, for the file module; -1 when closed */
+	int filesystem; /* the whole tmpfs, for changing its limits */
+	int mounts[3];  /* workspace, tmp, shm: to be attached in the sandbox */
+};
+
+#define WORKSPACE_CLOSED ((struct workspace){ -1, -1, { -1, -1, -1 } })
+
+/* Make it, owned by host uid and gid. 0, or -errno with nothing left open. */
+int workspace_create(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid,
+		     struct workspace *ret_workspace);
+
+/* Change the limits; -errno if more is in use already. */
+int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t inodes);
+
+/* 1 if a limit of the file system has been reached, else 0. */
+int workspace_full(const struct workspace *workspace);
+
+/* What tells whether anything in it has ever been made or changed since. */
+struct workspace_mark {
+	uint64_t inode;
+	struct timespec changed[3];
+};
+
+/* 0 or -errno. */
+int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark);
+/* False, now and ever after, also if what was made is gone again. */
+bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark);
+
+/* Remove everything in the workspace folder, whatever the program made there.
+ * Only while no process of the sandbox that could add to it lives. 0 or -errno. */
+int workspace_clear(const struct workspace *workspace);
+
+void workspace_close_mounts(struct workspace *workspace);
+void workspace_close(struct workspace *workspace);
+
+/* A detached procfs of the pid namespace in which `context` was opened (fsopen),
+ * showing nothing but processes of the reader's own uid. The descriptor, or
+ * -errno. */
+int proc_mount(int context);
+
+#endif

@@ -1,0 +1,48 @@
+#define _GNU_SOURCE
+#include "executor/sandbox/notify.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+int notify_receive(int listener, struct notification *ret_notification)
+{
+	struct pollfd ready = { .fd = listener, .events = POLLIN };
+	struct seccomp_notif request;
+
+	/* receiving blocks when who rang has died in between: ask first */
+	if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLIN))
+		return 0;
+	memset(&request, 0, sizeof request);
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request))
+		return errno == ENOENT || errno == EINTR ? 0 : -errno;
+	*ret_notification = (struct notification){ .id = request.id,
+						   .pid = (pid_t)request.pid,
+						   .note = request.data.args[0],
+						   .flags = request.data.args[1] };
+	return 1;
+}
+
+int notify_valid(int listener, uint64_t id)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+int notify_give_fd(int listener, uint64_t id, int fd, int number)
+{
+	struct seccomp_notif_addfd give = { .id = id,
+					    .flags = SECCOMP_ADDFD_FLAG_SETFD,
+					    .srcfd = (uint32_t)fd,
+					    .newfd = (uint32_t)number };
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give) < 0 ? -errno : 0;
+}
+
+int notify_answer(int listener, uint64_t id, int64_t value)
+{
+	struct seccomp_notif_resp answer = { .id = id, .val = value };
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) ? -errno : 0;
+}

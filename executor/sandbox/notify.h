@@ -1,0 +1,27 @@
+/* notify.h - the executor's side of the seccomp notification (zygote/seccomp notification.h). */
+#ifndef VIVARIUM_NOTIFY_H
+#define VIVARIUM_NOTIFY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct notification {
+	uint64_t id;   /* to answer it */
+	pid_t pid;     /* the thread that rang, in the daemon's pid namespace */
+	uint64_t note; /* enum note; HOSTILE: any process of the sandbox can ring */
+	uint64_t flags;
+};
+
+/* Take the next one. 1, 0 if there is none (any more), or -errno. */
+int notify_receive(int listener, struct notification *ret_notification);
+
+/* Is the one who rang still waiting? */
+int notify_valid(int listener, uint64_t id);
+
+/* Put a copy of `fd` into who rang, as its descriptor `number`. 0 or -errno. */
+int notify_give_fd(int listener, uint64_t id, int fd, int number);
+
+/* Let the call return `value`. 0, or -errno (-ENOENT: it is dead). */
+int notify_answer(int listener, uint64_t id, int64_t value);
+
+#endif

@@ -1,0 +1,25 @@
+/* request.h - what a call asks for, checked. */
+#ifndef VIVARIUM_REQUEST_H
+#define VIVARIUM_REQUEST_H
+
+#include <stdbool.h>
+
+#include "common/fields.h"
+#include "executor/run/run_limits.h"
+#include "executor/run/profile.h"
+#include "executor/server/server.h"
+
+/* Each refuses the call, naming the field, and returns false if it is wrong. */
+bool req_profile(struct call *call, const struct profile **ret_profile);
+bool req_limits(struct call *call, const struct limits *base, struct limits *ret_limits);
+bool req_session_limits(struct call *call, const struct session_limits *base,
+			struct session_limits *ret_limits);
+bool req_code(struct call *call, struct field_view *ret_code);
+
+/* Empty without one. */
+struct field_view req_optional(const struct call *call, unsigned field);
+
+/* Refuse because our own machinery failed; logs it. */
+void req_refuse_internal(struct call *call, const char *what, int error);
+
+#endif

@@ -1,0 +1,86 @@
+/* server.h - the executor's socket: connections, and the calls made on them.
+ *
+ * A connection has one call at a time. Every handler must end its call with
+ * exactly one of call_finish(), call_reply() and call_refuse(), unless cancel()
+ * comes first; the call is freed by that. */
+#ifndef VIVARIUM_SERVER_H
+#define VIVARIUM_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/buffer.h"
+#include "executor/loop/loop.h"
+#include "common/protocol.h"
+
+struct server;
+struct connection;
+
+struct call {
+	struct connection *connection;
+	uint32_t number;
+	enum frame_type type;
+	uint8_t *fields; /* checked: well-formed, known tags, valid text */
+	size_t length;
+	uint64_t started_us;
+	/* Set by the handler: nobody waits for the answer any more. It must let go
+	 * of the call, which is freed when it returns. NULL: nothing to undo. */
+	void (*cancel)(struct call *call);
+	/* Set by the handler while it waits for FRAME_CONTINUE. */
+	void (*proceed)(struct call *call);
+	void *context; /* the handler's */
+	struct call *next; /* the handler's: calls that wait for the same */
+};
+
+struct operation {
+	size_t most_bytes; /* of payload */
+	void (*handle)(void *context, struct call *call);
+};
+
+struct server_config {
+	struct loop *loop;
+	const char *path;
+	uid_t peer;   /* may connect, besides root and ourselves */
+	const struct operation *operations; /* indexed by enum frame_type */
+	size_t operation_count;
+	void *context;
+};
+
+/* Listen. 0, or -errno; an existing socket at the path is replaced if nobody
+ * listens on it (-EADDRINUSE if somebody does). */
+int server_new(const struct server_config *config, struct server **ret_server);
+
+/* Take no new connections and calls; what runs goes on. */
+void server_stop(struct server *server);
+
+/* Calls that are not over. */
+size_t server_calls(const struct server *server);
+
+/* Close all connections, cancelling their calls, and remove the socket. */
+void server_free(struct server *server);
+
+/* Whom the other end of its connection runs as. */
+struct ucred;
+const struct ucred *call_peer(const struct call *call);
+
+/* Program output, as it comes. */
+void call_output(struct call *call, unsigned stream, const void *bytes, size_t length);
+
+/* FRAME_WORKSPACE with a descriptor, which stays the caller's. */
+void call_workspace(struct call *call, int fd);
+
+/* The final frame; all free the call. */
+void call_finish(struct call *call, enum frame_type type, const struct buffer *fields);
+void call_finish_with_fd(struct call *call, enum frame_type type, const struct buffer *fields,
+			 int fd);
+__attribute__((format(printf, 4, 5))) void call_refuse(struct call *call, enum refusal refusal,
+							unsigned field, const char *format, ...);
+void call_refuse_busy(struct call *call, enum refusal refusal, const char *message,
+		      uint64_t retry_after_ms);
+
+/* The request's id, for the log; "-" without one. Cut to fit. */
+void call_request_id(const struct call *call, char *ret_id, size_t size);
+
+#endif

@@ -1,0 +1,307 @@
+#define _GNU_SOURCE
+#include "executor/zygotes/zygote_pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <grp.h>
+#include <unistd.h>
+
+#include "common/spawn.h"
+#include "common/log.h"
+#include "common/owned.h"
+#include "common/packet.h"
+#include "executor/zygotes/template_root.h"
+
+enum { RESTART_MS = 500, PROGRAM_FD = 4, COLD_DEATHS_MAX = 3 };
+
+struct zygote {
+	struct zygote_pool *zygote_pool;
+	struct loop_source source; /* its socket */
+	struct loop_timer timer;   /* restart after a death; replacement for age */
+	pid_t pid;                 /* 0: none */
+	bool warm;
+	bool tired;       /* to be replaced once its answers are in */
+	uint64_t pending; /* requests that it has not answered */
+	uint64_t forks;
+	uint64_t generation;
+};
+
+struct zygote_pool {
+	struct zygote_pool_config config;
+	size_t next; /* whose turn it is */
+	uint64_t generations;
+	uint64_t cold_deaths; /* before any has become warm */
+	bool ever_warm;
+	bool closing;
+	struct zygote zygotes[];
+};
+
+static void start(struct zygote *zygote);
+
+/* -- in the forked child ---------------------------------------------------- */
+
+static int drop_everything(uid_t uid)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		return -errno;
+	if (syscall(SYS_capset, &header, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return setuid(0) == 0 ? -EUCLEAN : 0;
+}
+
+static int arrange_descriptors(int program, int socket)
+{
+	int null = open("/dev/null", O_RDWR);
+	/* out of the way of the numbers below */
+	int high_program = fcntl(program, F_DUPFD, 16);
+	int high_socket = fcntl(socket, F_DUPFD, 16);
+
+	if (null < 0 || high_program < 0 || high_socket < 0)
+		return -errno;
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(high_socket, ZYGOTE_SOCKET_FD) < 0 ||
+	    dup3(high_program, PROGRAM_FD, O_CLOEXEC) < 0)
+		return -errno;
+	return close_range(PROGRAM_FD + 1, ~0u, 0) ? -errno : 0;
+}
+
+static _Noreturn void become_zygote(const struct zygote_pool_config *config, int socket)
+{
+	char step[ROOT_STEP_BYTES] = "";
+	char *const arguments[] = { "vivarium-zygote", (char *)(uintptr_t)config->preloads, NULL };
+	char *const environment[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
+				      "HOME=/workspace", "TMPDIR=/tmp", NULL };
+	sigset_t none;
+	int error = root_enter(config->root_paths, step);
+
+	if (!error) {
+		snprintf(step, sizeof step, "arrange descriptors");
+		error = arrange_descriptors(config->program, socket);
+	}
+	if (!error) {
+		snprintf(step, sizeof step, "drop privileges");
+		error = drop_everything(config->uid);
+	}
+	if (!error) {
+		sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		/* what whoever started the daemon ignores, programs shall not */
+		for (int number = 1; number < NSIG; number++)
+			(void)signal(number, SIG_DFL);
+		execveat(PROGRAM_FD, "", arguments, environment, AT_EMPTY_PATH);
+		snprintf(step, sizeof step, "execute the zygote");
+		error = -errno;
+	}
+	log_error("zygote: cannot %s: %s", step, strerror(-error));
+	_exit(1);
+}
+
+/* -- in the daemon ---------------------------------------------------------- */
+
+static void retire(struct zygote *zygote)
+{
+	uint64_t generation = zygote->generation;
+	struct zygote_pool *zygote_pool = zygote->zygote_pool;
+
+	loop_remove(zygote_pool->config.loop, &zygote->source);
+	if (zygote->source.fd >= 0)
+		close(zygote->source.fd); /* end of file: it ends */
+	zygote->source.fd = -1;
+	if (zygote->pid > 0) {
+		(void)kill(zygote->pid, SIGKILL);
+		while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	zygote->pid = 0;
+	zygote->warm = false;
+	zygote->tired = false;
+	zygote->pending = 0;
+	loop_clear_timer(zygote_pool->config.loop, &zygote->timer);
+	if (!zygote_pool->closing)
+		zygote_pool->config.retired(zygote_pool->config.context, generation);
+}
+
+static void on_restart(struct loop_timer *timer)
+{
+	start(LOOP_OWNER(timer, struct zygote, timer));
+}
+
+static void replace_if_done(struct zygote *zygote)
+{
+	if (!zygote->tired || zygote->pending)
+		return;
+	log_info("zygote %llu has forked %llu times; replacing it",
+		 (unsigned long long)zygote->generation, (unsigned long long)zygote->forks);
+	retire(zygote);
+	start(zygote);
+}
+
+static void on_age(struct loop_timer *timer)
+{
+	struct zygote *zygote = LOOP_OWNER(timer, struct zygote, timer);
+
+	zygote->tired = true;
+	replace_if_done(zygote);
+}
+
+static void on_death(struct zygote *zygote)
+{
+	struct zygote_pool *zygote_pool = zygote->zygote_pool;
+
+	log_error("zygote %llu has died; starting another", (unsigned long long)zygote->generation);
+	retire(zygote);
+	if (loop_set_timer(zygote_pool->config.loop, &zygote->timer, loop_now_us() + RESTART_MS * 1000,
+			   on_restart))
+		log_error("zygote: no memory for a timer");
+	if (!zygote_pool->ever_warm && ++zygote_pool->cold_deaths == COLD_DEATHS_MAX)
+		zygote_pool->config.hopeless(zygote_pool->config.context);
+}
+
+static void on_warm(struct zygote *zygote)
+{
+	struct zygote_pool *zygote_pool = zygote->zygote_pool;
+
+	zygote->warm = true;
+	zygote_pool->ever_warm = true;
+	if (zygote_pool->config.max_age_ms)
+		(void)loop_set_timer(zygote_pool->config.loop, &zygote->timer,
+				     loop_now_us() + zygote_pool->config.max_age_ms * 1000, on_age);
+	log_debug("zygote %llu is warm", (unsigned long long)zygote->generation);
+	zygote_pool->config.warm(zygote_pool->config.context);
+}
+
+static void on_packet(struct loop_source *source, uint32_t events)
+{
+	struct zygote *zygote = LOOP_OWNER(source, struct zygote, source);
+	struct zygote_pool_config *config = &zygote->zygote_pool->config;
+	struct spawn_reply reply;
+	int fds[PACKET_FDS_MAX];
+	size_t count = 0;
+	int got = packet_receive(source->fd, &reply, sizeof reply, fds, &count);
+
+	(void)events;
+	if (got == -EAGAIN)
+		return;
+	if (got <= 0 || count > 1) {
+		for (size_t i = 0; got > 0 && i < count; i++)
+			close(fds[i]);
+		on_death(zygote);
+		return;
+	}
+	if (!reply.cookie) {
+		on_warm(zygote);
+		return;
+	}
+	config->spawned(config->context, reply.cookie, reply.pid, count ? fds[0] : -1,
+		     zygote->generation);
+	zygote->pending--;
+	replace_if_done(zygote);
+}
+
+static int start_process(struct zygote *zygote)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	zygote->pid = fork();
+	if (zygote->pid == 0)
+		become_zygote(&zygote->zygote_pool->config, pair[1]);
+	close(pair[1]);
+	if (zygote->pid < 0) {
+		close(pair[0]);
+		zygote->pid = 0;
+		return -errno;
+	}
+	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	return loop_add(zygote->zygote_pool->config.loop, &zygote->source, pair[0], EPOLLIN, on_packet);
+}
+
+static void start(struct zygote *zygote)
+{
+	zygote->generation = ++zygote->zygote_pool->generations;
+	zygote->forks = 0;
+	zygote->source.fd = -1;
+	int error = start_process(zygote);
+	if (error) {
+		log_error("zygote: cannot start: %s", strerror(-error));
+		(void)loop_set_timer(zygote->zygote_pool->config.loop, &zygote->timer,
+				     loop_now_us() + RESTART_MS * 1000, on_restart);
+	}
+}
+
+int zygote_pool_new(const struct zygote_pool_config *config, struct zygote_pool **ret_zygote_pool)
+{
+	struct zygote_pool *zygote_pool =
+		calloc(1, sizeof *zygote_pool + config->zygotes * sizeof *zygote_pool->zygotes);
+
+	if (!zygote_pool)
+		return -ENOMEM;
+	zygote_pool->config = *config;
+	for (size_t i = 0; i < config->zygotes; i++) {
+		zygote_pool->zygotes[i].zygote_pool = zygote_pool;
+		start(&zygote_pool->zygotes[i]);
+	}
+	*ret_zygote_pool = zygote_pool;
+	return 0;
+}
+
+static struct zygote *next_warm(struct zygote_pool *zygote_pool)
+{
+	for (size_t i = 0; i < zygote_pool->config.zygotes; i++) {
+		struct zygote *zygote = &zygote_pool->zygotes[zygote_pool->next];
+
+		zygote_pool->next = (zygote_pool->next + 1) % zygote_pool->config.zygotes;
+		if (zygote->warm && !zygote->tired)
+			return zygote;
+	}
+	return NULL;
+}
+
+int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket, int mailbox_fd)
+{
+	struct zygote *zygote = next_warm(zygote_pool);
+	int fds[] = { init_socket, mailbox_fd };
+
+	if (!zygote)
+		return -EAGAIN;
+	struct spawn_request request = { .cookie = cookie };
+	int error = packet_send(zygote->source.fd, &request, sizeof request, fds, 2);
+	if (error)
+		return error;
+	zygote->pending++;
+	zygote->forks++;
+	zygote->tired |= zygote->forks >= zygote_pool->config.max_forks;
+	return 0;
+}
+
+size_t zygote_pool_warm_count(const struct zygote_pool *zygote_pool)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < zygote_pool->config.zygotes; i++)
+		count += zygote_pool->zygotes[i].warm;
+	return count;
+}
+
+void zygote_pool_free(struct zygote_pool *zygote_pool)
+{
+	if (!zygote_pool)
+		return;
+	zygote_pool->closing = true;
+	for (size_t i = 0; i < zygote_pool->config.zygotes; i++)
+		retire(&zygote_pool->zygotes[i]);
+	close(zygote_pool->config.program);
+	free(zygote_pool);
+}

@@ -1,0 +1,53 @@
+/* zygote pool.h - the zygotes: started, warmed, used in turn, replaced.
+ *
+ * Several, because all forks of one zygote share its hash seed and its address
+ * layout: consecutive sandboxes come from different ones. Each is replaced
+ * after a number of forks, and at once if it dies. */
+#ifndef VIVARIUM_ZYGOTE_POOL_H
+#define VIVARIUM_ZYGOTE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "executor/loop/loop.h"
+
+struct zygote_pool;
+
+struct zygote_pool_config {
+	struct loop *loop;
+	size_t zygotes;
+	uint64_t max_forks;  /* of one zygote, then it is replaced */
+	uint64_t max_age_ms;
+	const char *preloads;
+	const char *root_paths;
+	int program;         /* the zygote's executable, open; the zygote pool's to close */
+	uid_t uid;           /* the zygotes' own */
+
+	/* an init has been spawned, or not: pid < 0 is -errno and pidfd -1. The
+	 * pidfd is the callee's. `generation` is that of its zygote. */
+	void (*spawned)(void *context, uint64_t cookie, pid_t pid, int pidfd, uint64_t generation);
+	/* A zygote has become warm: waiting sandboxes can be spawned. */
+	void (*warm)(void *context);
+	/* None has ever become warm, and they keep dying: the log says why. */
+	void (*hopeless)(void *context);
+	/* The zygote of this generation is no longer used. */
+	void (*retired)(void *context, uint64_t generation);
+	void *context;
+};
+
+/* Start all zygotes. 0 or -errno. */
+int zygote_pool_new(const struct zygote_pool_config *config, struct zygote_pool **ret_zygote_pool);
+
+/* Ask the next warm zygote for an init; spawned() will be called with `cookie`.
+ * The descriptors are only borrowed. 0, -EAGAIN if none is warm (warm() will
+ * be called), or -errno. */
+int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket, int mailbox_fd);
+
+size_t zygote_pool_warm_count(const struct zygote_pool *zygote_pool);
+
+/* End all zygotes. */
+void zygote_pool_free(struct zygote_pool *zygote_pool);
+
+#endif

@@ -1,0 +1,116 @@
+#define _GNU_SOURCE
+#include "fcgi-app/files/files_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/owned.h"
+
+enum { TRIES = 8 };
+
+bool files_is_temporary(const char *name)
+{
+	return !strncmp(name, FILES_TEMPORARY_PREFIX, strlen(FILES_TEMPORARY_PREFIX));
+}
+
+int files_make_temporary_name(char ret_name[FILES_TEMPORARY_BYTES])
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return -EIO;
+	snprintf(ret_name, FILES_TEMPORARY_BYTES, FILES_TEMPORARY_PREFIX "%016llx",
+		 (unsigned long long)random);
+	return 0;
+}
+
+/* EAGAIN has two meanings: a rename went on beside us and the kernel could not be
+ * sure (then the next try goes well), or the program holds a lease on the file,
+ * and would make an open that waits wait for long. */
+int files_open_beneath(int root_fd, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+	};
+
+	for (int left = TRIES; left > 0; left--) {
+		long fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+
+		if (fd >= 0)
+			return (int)fd;
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+	return -EBUSY;
+}
+
+int files_open_parent(int root_fd, const struct files_path *path)
+{
+	char parent[FILES_PATH_BYTES];
+
+	if (path->name_at == 0)
+		return files_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY);
+	memcpy(parent, path->text, path->name_at - 1);
+	parent[path->name_at - 1] = '\0';
+	return files_open_beneath(root_fd, parent, O_RDONLY | O_DIRECTORY);
+}
+
+int files_make_parent(int root_fd, const struct files_path *path)
+{
+	AUTO_FD at = files_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY);
+	const char *part = path->text;
+
+	while (at >= 0 && part < path->text + path->name_at) {
+		char name[FILES_NAME_MAX + 1];
+		size_t length = strcspn(part, "/");
+
+		memcpy(name, part, length);
+		name[length] = '\0';
+		if (mkdirat(at, name, 0755) && errno != EEXIST)
+			return -errno;
+		int next = files_open_beneath(at, name, O_RDONLY | O_DIRECTORY);
+		owned_close(&at);
+		at = next;
+		part += length + 1;
+	}
+	return at < 0 ? at : take_fd(&at);
+}
+
+DIR *files_open_stream(int root_fd, const char *path)
+{
+	AUTO_FD fd = files_open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY);
+	DIR *stream;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	stream = fdopendir(fd);
+	if (stream)
+		(void)take_fd(&fd);
+	return stream;
+}
+
+int files_write_bytes(int fd, const void *bytes, size_t length)
+{
+	const char *at = bytes;
+
+	while (length) {
+		ssize_t wrote = write(fd, at, length);
+
+		if (wrote < 0 && errno != EINTR)
+			return -errno;
+		if (wrote > 0) {
+			at += wrote;
+			length -= (size_t)wrote;
+		}
+	}
+	return 0;
+}

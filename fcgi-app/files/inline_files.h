@@ -1,0 +1,51 @@
+/* inline_files.h - "files" and "return_files": what a request brings for a
+ * workspace, and what it takes home. */
+#ifndef VIVARIUM_INLINE_FILES_H
+#define VIVARIUM_INLINE_FILES_H
+
+#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/files/files.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/http/json_writer.h"
+
+enum { INLINE_MAX = 1000 };
+
+struct inline_file {
+	struct text path; /* as the client wrote it */
+	struct text content;
+	struct buffer decoded; /* what content points to, if it came as base64 */
+};
+
+struct inline_files {
+	struct inline_file *in;
+	size_t in_count;
+	struct text *out; /* paths */
+	size_t out_count;
+	const struct inline_file *failed_file; /* put() could not write it */
+	int failed;
+	struct exec_files hook;
+};
+
+/* Read both fields; what is wrong is noted in the input, whose texts the result
+ * points into. */
+void inline_files_read(struct input *input, struct inline_files *ret_files);
+void inline_files_free(struct inline_files *files);
+
+#define AUTO_INLINE __attribute__((cleanup(inline_files_free))) struct inline_files
+
+/* Write all that was brought. 0, or -errno with failed_file set. */
+int inline_files_put(struct inline_files *files, int workspace_fd);
+
+/* What the executor's client needs; NULL if nothing goes in or out. */
+const struct exec_files *inline_files_hook(struct inline_files *files);
+
+/* The problem answer after inline_files_put() failed. */
+void inline_files_refuse(struct exchange *exchange, const struct inline_files *files);
+
+/* The members of "files" in a result, into an object that is open: each path with
+ * its text, {"base64": ...}, null if there is no such file, or {"error": ...};
+ * `most_bytes` in all. */
+void inline_files_write(struct json_writer *writer, const struct inline_files *files,
+			 int workspace_fd, size_t most_bytes);
+
+#endif

@@ -1,0 +1,48 @@
+/* answer.h - fill in the answer of an exchange. */
+#ifndef VIVARIUM_ANSWER_H
+#define VIVARIUM_ANSWER_H
+
+#include "fcgi-app/http/exchange.h"
+#include "fcgi-app/http/json_writer.h"
+
+/* Start a JSON answer: an object is open. End it with answer_finish(). */
+struct json_writer answer_open(struct exchange *exchange, int status);
+
+/* Close the object. A reply that could not be built becomes a 500 problem. */
+void answer_finish(struct exchange *exchange, struct json_writer *writer);
+
+/* Bytes as they are. */
+void answer_bytes(struct exchange *exchange, int status, const char *content_type,
+		  const void *bytes, size_t length);
+
+/* A body that is sent as it is made. Takes the stream. */
+void answer_stream(struct exchange *exchange, int status, const char *content_type,
+		   const struct body_stream *stream);
+
+/* 204. */
+void answer_nothing(struct exchange *exchange);
+
+/* A status without a body: 304. */
+void answer_status(struct exchange *exchange, int status);
+
+/* A further header line. The value must be ours: no client bytes. */
+void answer_header(struct exchange *exchange, const char *name, const char *value);
+void answer_header_number(struct exchange *exchange, const char *name, unsigned long value);
+
+/* application/problem+json. The detail is a whole sentence or clause in UTF-8. */
+void answer_problem(struct exchange *exchange, int status, const char *detail);
+
+/* The same about one field of the request: "field: message". */
+void answer_field_problem(struct exchange *exchange, int status, const char *field,
+			  const char *message);
+
+struct field_error {
+	char field[64];
+	char message[160];
+};
+
+/* The same about several; count is at least 1. */
+void answer_field_problems(struct exchange *exchange, int status, const struct field_error *errors,
+			   size_t count);
+
+#endif

@@ -1,0 +1,59 @@
+/* exchange.h - one HTTP request and the answer to it. */
+#ifndef VIVARIUM_EXCHANGE_H
+#define VIVARIUM_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "fcgi-app/config.h"
+#include "fcgi-app/http/gateway.h"
+#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/ids.h"
+#include "fcgi-app/http/target.h"
+
+struct executor_client;
+struct route;
+
+enum { ROUTE_PARAMETERS_MAX = 3 };
+
+/* A body that is sent as it is made, and never as a whole in memory. */
+struct body_stream {
+	uint64_t length; /* of all of it */
+	/* Give all to put(). -errno ends the answer early. NULL: there is no stream. */
+	int (*send)(void *context, int (*put)(void *put_context, const void *bytes, size_t length),
+		    void *put_context);
+	void (*free)(void *context);
+	void *context;
+};
+
+struct exchange {
+	const struct config *config;
+	const struct gateway *gateway;
+	struct executor_client *executor; /* this thread's own */
+
+	/* the request */
+	char id[ID_LENGTH_MAX + 1]; /* goes into the answer, the log and the executor */
+	enum method method;
+	const char *client; /* address; "" if unknown */
+	struct target target;
+	const struct route *route;                    /* NULL until one has matched */
+	struct text parameters[ROUTE_PARAMETERS_MAX]; /* decoded, NUL-terminated */
+	struct buffer body;
+
+	/* the answer */
+	int status;
+	const char *content_type; /* NULL: no body */
+	struct buffer headers;    /* further lines, each ended by CR LF */
+	struct buffer reply;
+	struct body_stream stream; /* in place of reply */
+};
+
+/* A request variable as CGI names it (HTTP_ACCEPT); "" if there is none. */
+const char *exchange_variable(const struct exchange *exchange, const char *name);
+
+/* Serve one request: read, route, handle, answer, log. */
+void exchange_serve(const struct config *config, const struct gateway *gateway,
+		    struct executor_client *executor);
+
+#endif

@@ -1,0 +1,34 @@
+/* target.h - what a request line asks for: a path in pieces, and a query.
+ *
+ * The path is split at slashes before it is decoded, so that an encoded slash
+ * stays inside its piece. Pieces that a proxy might read in another way than we
+ * do (empty ones, dots, NUL, invalid UTF-8) are refused and not repaired: what
+ * nginx checked a location's rules for is then what we serve. */
+#ifndef VIVARIUM_TARGET_H
+#define VIVARIUM_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fcgi-app/http/text.h"
+
+enum { TARGET_PIECES_MAX = 136 };
+
+/* A path that ends in a slash has an empty last piece: "/api/" is "api", "". */
+struct target {
+	char *storage;                         /* owns the decoded pieces */
+	struct text pieces[TARGET_PIECES_MAX]; /* each with a NUL after it */
+	size_t count;
+	const char *query; /* raw, "" without one; points into the URI */
+};
+
+/* Split and decode. 0, -EINVAL (not a path we take), -ENAMETOOLONG or -ENOMEM;
+ * nothing to free on failure. The URI must outlive the target. */
+int target_parse(const char *uri, struct target *ret_target);
+
+/* The same for a path that the gateway has decoded already (plain CGI). */
+int target_parse_decoded(const char *path, const char *query, struct target *ret_target);
+
+void target_free(struct target *target);
+
+#endif

@@ -1,0 +1,64 @@
+#include "fcgi-app/http/text.h"
+
+#include <string.h>
+
+struct text text_of(const char *string)
+{
+	return (struct text){ .data = string, .length = string ? strlen(string) : 0 };
+}
+
+bool text_equals(struct text text, const char *string)
+{
+	return text.data && text.length == strlen(string) &&
+	       !memcmp(text.data, string, text.length);
+}
+
+/* How many bytes follow this lead byte, and the range of the first of them
+ * (Unicode 15.0, table 3-7). -1: no sequence starts so. */
+static int utf8_lead(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high)
+{
+	*ret_low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	*ret_high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+	if (lead < 0x80)
+		return 0;
+	if (lead >= 0xc2 && lead <= 0xdf)
+		return 1;
+	if (lead >= 0xe0 && lead <= 0xef)
+		return 2;
+	if (lead >= 0xf0 && lead <= 0xf4)
+		return 3;
+	return -1;
+}
+
+size_t text_utf8_step(const uint8_t *at, size_t left, bool *ret_valid)
+{
+	uint8_t low, high;
+	int more = utf8_lead(*at, &low, &high);
+	size_t used = 1;
+
+	*ret_valid = false;
+	for (; more > 0 && used < left && at[used] >= low && at[used] <= high; more--) {
+		used++;
+		low = 0x80;
+		high = 0xbf;
+	}
+	*ret_valid = more == 0;
+	return used;
+}
+
+struct text text_without_half_character(struct text text)
+{
+	const uint8_t *bytes = (const uint8_t *)text.data;
+	uint8_t low, high;
+
+	for (size_t back = 1; back <= 3 && back <= text.length; back++) {
+		uint8_t byte = bytes[text.length - back];
+
+		if ((byte & 0xc0) == 0x80)
+			continue;
+		if (utf8_lead(byte, &low, &high) >= (int)back)
+			text.length -= back;
+		break;
+	}
+	return text;
+}

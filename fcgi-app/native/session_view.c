@@ -1,0 +1,163 @@
+#include "fcgi-app/native/session_view.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/fields.h"
+#include "common/protocol.h"
+
+/* A list of fields: a payload, or one field of it. */
+struct list {
+	const void *data;
+	size_t length;
+};
+
+static struct list whole(const struct executor_answer *answer)
+{
+	return (struct list){ answer->payload.data, answer->payload.length };
+}
+
+static struct list inside(const struct field_view *field)
+{
+	return (struct list){ field->value, field->length };
+}
+
+static struct text text_in(struct list list, enum field field)
+{
+	struct field_view view;
+
+	if (fields_find(list.data, list.length, field, &view) != 1)
+		return (struct text){ 0 };
+	return (struct text){ (const char *)view.value, view.length };
+}
+
+static uint64_t number_in(struct list list, enum field field)
+{
+	return fields_number(list.data, list.length, field, 0);
+}
+
+void view_time(struct json_writer *writer, const char *key, uint64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	char text[48];
+	struct tm utc;
+
+	if (!ms || !gmtime_r(&seconds, &utc)) {
+		writer_null(writer, key);
+		return;
+	}
+	size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + length, sizeof text - length, ".%03uZ", (unsigned)(ms % 1000));
+	writer_string(writer, key, text);
+}
+
+static void write_limits(struct json_writer *writer, struct list list)
+{
+	struct fields_reader reader;
+	struct field_view field;
+
+	writer_open_object(writer, "limits");
+	fields_open(&reader, list.data, list.length);
+	while (fields_next(&reader, &field) > 0)
+		if (field.tag >= FIELD_WALL_MS && field.tag <= FIELD_UNDO_DEPTH)
+			writer_unsigned(writer, protocol_field_name(field.tag),
+					field_number(&field));
+	writer_close_object(writer);
+}
+
+static void write_session(struct json_writer *writer, struct list list)
+{
+	writer_text(writer, "id", text_in(list, FIELD_SESSION_ID));
+	writer_text(writer, "profile", text_in(list, FIELD_PROFILE));
+	view_time(writer, "created", number_in(list, FIELD_CREATED_MS));
+	view_time(writer, "last_used", number_in(list, FIELD_LAST_USED_MS));
+	view_time(writer, "expires", number_in(list, FIELD_EXPIRES_MS));
+	writer_unsigned(writer, "executions", number_in(list, FIELD_EXECUTIONS));
+	writer_string(writer, "state", number_in(list, FIELD_RUNNING) ? "running" : "idle");
+	writer_unsigned(writer, "undo_levels", number_in(list, FIELD_UNDO_LEVELS));
+	writer_open_object(writer, "usage");
+	writer_decimal(writer, "cpu_ms", number_in(list, FIELD_CPU_US), 3);
+	writer_unsigned(writer, "memory_bytes", number_in(list, FIELD_SIZE_BYTES));
+	writer_unsigned(writer, "memory_peak_bytes", number_in(list, FIELD_MEMORY_PEAK_BYTES));
+	writer_close_object(writer);
+	write_limits(writer, list);
+}
+
+void view_session(struct json_writer *writer, const struct executor_answer *answer)
+{
+	struct list list = whole(answer);
+	struct field_view session;
+
+	if (fields_find(list.data, list.length, FIELD_SESSION, &session) == 1)
+		list = inside(&session);
+	write_session(writer, list);
+}
+
+void view_undo_levels(struct json_writer *writer, const struct executor_answer *answer)
+{
+	struct field_view levels;
+
+	if (fields_find(answer->payload.data, answer->payload.length, FIELD_UNDO_LEVELS, &levels) ==
+	    1)
+		writer_unsigned(writer, "undo_levels", field_number(&levels));
+}
+
+/* An array of objects, one for each field with this tag. */
+static void write_each(struct json_writer *writer, const char *key, struct list list,
+		       enum field tag, void (*write)(struct json_writer *, struct list))
+{
+	struct fields_reader reader;
+	struct field_view field;
+
+	writer_open_array(writer, key);
+	fields_open(&reader, list.data, list.length);
+	while (fields_next(&reader, &field) > 0) {
+		if (field.tag != (unsigned)tag)
+			continue;
+		writer_open_object(writer, NULL);
+		write(writer, inside(&field));
+		writer_close_object(writer);
+	}
+	writer_close_array(writer);
+}
+
+void view_sessions(struct json_writer *writer, const struct executor_answer *answer)
+{
+	write_each(writer, "sessions", whole(answer), FIELD_SESSION, write_session);
+}
+
+static void write_variable(struct json_writer *writer, struct list list)
+{
+	writer_text(writer, "name", text_in(list, FIELD_NAME));
+	writer_text(writer, "type", text_in(list, FIELD_TYPE));
+	writer_text(writer, "repr", text_in(list, FIELD_REPR));
+	writer_unsigned(writer, "size", number_in(list, FIELD_SIZE_BYTES));
+}
+
+void view_variables(struct json_writer *writer, const struct executor_answer *answer)
+{
+	struct list list = whole(answer);
+	struct field_view report;
+
+	if (fields_find(list.data, list.length, FIELD_REPORT, &report) == 1)
+		list = inside(&report);
+	write_each(writer, "variables", list, FIELD_VARIABLE, write_variable);
+}
+
+static void write_cell(struct json_writer *writer, struct list list)
+{
+	writer_unsigned(writer, "execution", number_in(list, FIELD_EXECUTION));
+	view_time(writer, "started", number_in(list, FIELD_CREATED_MS));
+	writer_text(writer, "code", text_in(list, FIELD_CODE));
+	writer_string(writer, "status", protocol_status_name(number_in(list, FIELD_STATUS)));
+	writer_string(writer, "reason", protocol_reason_name(number_in(list, FIELD_REASON)));
+	writer_string(writer, "state", protocol_state_name(number_in(list, FIELD_STATE)));
+	writer_text(writer, "result", text_in(list, FIELD_RESULT));
+	writer_decimal(writer, "execution_time", number_in(list, FIELD_WALL_US), 6);
+}
+
+void view_history(struct json_writer *writer, const struct executor_answer *answer)
+{
+	write_each(writer, "history", whole(answer), FIELD_HISTORY, write_cell);
+}

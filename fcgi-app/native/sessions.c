@@ -1,0 +1,300 @@
+/* sessions.c - the native API's calls for one session, and their list. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/files/inline_files.h"
+#include "fcgi-app/native/evaluate.h"
+#include "fcgi-app/handlers.h"
+#include "fcgi-app/http/ids.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/native/limit_fields.h"
+#include "fcgi-app/http/local.h"
+#include "common/owned.h"
+#include "fcgi-app/native/result.h"
+#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/native/session_view.h"
+#include "fcgi-app/files/workspace.h"
+
+enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, CASE_DEFAULT_MS = 5000 /* in judging */ };
+
+/* The operator may look at and end what the list shows of the strict dialect. */
+static bool may_name(const struct exchange *exchange, enum frame_type call, struct text id)
+{
+	return id_valid(id) ||
+	       (id_is_strict(id) && (call == FRAME_SESSION_SHOW || call == FRAME_SESSION_DELETE) &&
+		local_is_operator(exchange));
+}
+
+/* A request about the session in the path; false when the id is none. */
+static bool session_request(struct exchange *exchange, enum frame_type call,
+			    struct exec_request *ret_request)
+{
+	if (!may_name(exchange, call, exchange->parameters[0])) {
+		answer_field_problem(exchange, 422, "id", ID_EXPECTED);
+		return false;
+	}
+	*ret_request = run_request(exchange, call, NULL);
+	ret_request->session_id = exchange->parameters[0];
+	return true;
+}
+
+/* ---- create ------------------------------------------------------------- */
+
+/* The client's id, or a new one in `made`. */
+static void read_id(struct input *input, struct exec_request *request, char made[UUID_BYTES])
+{
+	request->session_id = input_text(input, "id", 0, SIZE_MAX);
+	if (request->session_id.data) {
+		if (!id_valid(request->session_id))
+			input_wrong(input, "id", ID_EXPECTED);
+	} else if (!id_make_uuid(made)) {
+		request->session_id = text_of(made);
+	}
+}
+
+/* What the request brings goes in before anybody knows of the session; if it
+ * cannot, there is none. False when the problem answer has been given. */
+static bool put_files(struct exchange *exchange, struct text id, struct inline_files *files)
+{
+	if (!files->in_count)
+		return true;
+	AUTO_FD workspace = workspace_open(exchange, id, NULL);
+	if (workspace >= 0 && !inline_files_put(files, workspace))
+		return true;
+	if (workspace >= 0)
+		inline_files_refuse(exchange, files);
+	workspace_abandon(exchange, id);
+	return false;
+}
+
+void sessions_create(struct exchange *exchange)
+{
+	struct exec_request request = run_request(exchange, FRAME_SESSION_CREATE, "native");
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	AUTO_INPUT input = { 0 };
+	AUTO_INLINE files = { 0 };
+	char made[UUID_BYTES], location[ID_LENGTH_MAX + 32];
+	struct text profile;
+
+	if (!input_open(exchange, true, &input))
+		return;
+	read_id(&input, &request, made);
+	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
+	if (profile.data)
+		request.profile = profile.data;
+	limits_read(&input, LIMITS_OF_SESSION, &request);
+	limits_read_idle(&input, &request);
+	inline_files_read(&input, &files);
+	if (input_refused(exchange, &input, 422))
+		return;
+	if (!run_call(exchange, &request, FRAME_REPLY, &answer) ||
+	    !put_files(exchange, request.session_id, &files))
+		return;
+
+	snprintf(location, sizeof location, "/api/v1/sessions/%.*s", (int)request.session_id.length,
+		 request.session_id.data);
+	answer_header(exchange, "Location", location);
+	struct json_writer writer = answer_open(exchange, 201);
+	view_session(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+/* ---- look --------------------------------------------------------------- */
+
+void sessions_list(struct exchange *exchange)
+{
+	struct exec_request request = run_request(exchange, FRAME_SESSION_LIST, NULL);
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	/* An id is the right to use its session: the list is a bunch of keys. */
+	if (!local_is_operator(exchange)) {
+		answer_problem(exchange, 403, "the list is for loopback, or with the API key");
+		return;
+	}
+	if (!run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	view_sessions(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_show(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_SHOW, &request) ||
+	    !run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	view_session(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_variables(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_VARIABLES, &request) ||
+	    !run_call(exchange, &request, FRAME_OUTCOME, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	writer_text(&writer, "id", request.session_id);
+	view_variables(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_history(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_HISTORY, &request) ||
+	    !run_call(exchange, &request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	writer_text(&writer, "id", request.session_id);
+	view_history(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+/* ---- use ---------------------------------------------------------------- */
+
+static void run_and_show(struct exchange *exchange, const struct exec_request *request)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct outcome outcome;
+
+	if (!run_outcome(exchange, request, &answer, &outcome))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	result_write(&writer, &outcome, request->session_id);
+	writer_open_object(&writer, "files");
+	writer_close_object(&writer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_execute(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_EXECUTE, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  exchange->config->code_bytes);
+	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
+	request.detach = input_bool(&input, "detach", false);
+	limits_read_timeout(&input, &request);
+	if (!input_refused(exchange, &input, 422))
+		run_and_show(exchange, &request);
+}
+
+/* A shell command beside the interpreter, in the same sandbox. */
+void sessions_run(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_RUN, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  COMMAND_BYTES_MAX);
+	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
+	limits_read_timeout(&input, &request);
+	if (!input_refused(exchange, &input, 422))
+		run_and_show(exchange, &request);
+}
+
+/* Judging: beside the session, in sandboxes of its own with copies of its files. */
+void sessions_evaluate(struct exchange *exchange)
+{
+	AUTO_EVALUATE evaluate = EVALUATE_INIT;
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_EVALUATE, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	evaluate_read(exchange->config, &input, "cases", &evaluate);
+	uint64_t timeout_ms = input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
+	if (!input.wrong && !evaluate.count)
+		input_wrong(&input, "cases", "must be an array of at least one case");
+	if (input_refused(exchange, &input, 422))
+		return;
+	AUTO_FD files = workspace_open(exchange, request.session_id, NULL);
+	if (files < 0)
+		return;
+	const struct evaluate_call call = { .session_id = request.session_id,
+					    .workspace_fd = files,
+					    .wall_ms = timeout_ms ? timeout_ms : CASE_DEFAULT_MS,
+					    .cpu_ms = timeout_ms ? timeout_ms : CASE_DEFAULT_MS,
+					    .limits_may_be_lower = timeout_ms == 0,
+					    .invalid_status = 422 };
+	if (evaluate_ask(exchange, &call, &evaluate))
+		evaluate_answer(exchange, &evaluate, true);
+}
+
+/* The calls that change a session and have little to tell but that it is done. */
+static void do_and_say(struct exchange *exchange, const struct exec_request *request,
+		       const char *done)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	if (!run_call(exchange, request, FRAME_REPLY, &answer))
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	writer_text(&writer, "id", request->session_id);
+	writer_bool(&writer, done, true);
+	view_undo_levels(&writer, &answer);
+	answer_finish(exchange, &writer);
+}
+
+void sessions_interrupt(struct exchange *exchange)
+{
+	struct exec_request request;
+
+	if (session_request(exchange, FRAME_SESSION_INTERRUPT, &request))
+		do_and_say(exchange, &request, "interrupted");
+}
+
+void sessions_undo(struct exchange *exchange)
+{
+	struct exec_request request;
+
+	if (session_request(exchange, FRAME_SESSION_UNDO, &request))
+		do_and_say(exchange, &request, "undone");
+}
+
+void sessions_reset(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_RESET, &request) ||
+	    !input_open(exchange, true, &input))
+		return;
+	request.clear_files = input_bool(&input, "files", false);
+	if (!input_refused(exchange, &input, 422))
+		do_and_say(exchange, &request, "reset");
+}
+
+void sessions_delete(struct exchange *exchange)
+{
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct exec_request request;
+
+	if (session_request(exchange, FRAME_SESSION_DELETE, &request) &&
+	    run_call(exchange, &request, FRAME_REPLY, &answer))
+		answer_nothing(exchange);
+}

@@ -1,0 +1,206 @@
+#define _GNU_SOURCE
+#include "zygote/child_enter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/spawn.h"
+#include "zygote/filter.h"
+#include "zygote/landlock.h"
+#include "common/owned.h"
+
+enum { STACK_BYTES = 8 << 20, SIGNALS_PENDING = 256 };
+
+static int close_others(const struct child_plan *plan)
+{
+	unsigned first = 3;
+
+	if (plan->keep_fd >= 0) {
+		if (plan->keep_fd > 3 && close_range(3, (unsigned)plan->keep_fd - 1, 0))
+			return -errno;
+		first = (unsigned)plan->keep_fd + 1;
+	}
+	return close_range(first, ~0u, 0) ? -errno : 0;
+}
+
+static int own_session(const struct child_plan *plan)
+{
+	(void)plan;
+	if (setsid() < 0)
+		return -errno;
+	umask(022);
+	return chdir("/workspace") ? -errno : 0;
+}
+
+/* Only a dumpable process owns its /proc files, and init is not one. */
+static int score_for_oom(const struct child_plan *plan)
+{
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+		return -errno;
+
+	AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return dprintf(fd, "%d", plan->oom_score_adj) < 0 ? -errno : 0;
+}
+
+static int limit_resources(const struct child_plan *plan)
+{
+	const struct {
+		int resource;
+		rlim_t soft, hard;
+	} limits[] = {
+		{ RLIMIT_CORE, 0, 0 },
+		{ RLIMIT_MEMLOCK, 0, 0 },
+		{ RLIMIT_MSGQUEUE, 0, 0 },
+		{ RLIMIT_NICE, 0, 0 },
+		{ RLIMIT_RTPRIO, 0, 0 },
+		{ RLIMIT_STACK, STACK_BYTES, STACK_BYTES },
+		{ RLIMIT_SIGPENDING, SIGNALS_PENDING, SIGNALS_PENDING },
+		{ RLIMIT_NPROC, plan->processes, plan->processes },
+	};
+
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		struct rlimit limit = { limits[i].soft, limits[i].hard };
+		struct rlimit now;
+
+		/* never upwards: the daemon's own limits hold as well */
+		if (getrlimit((__rlimit_resource_t)limits[i].resource, &now))
+			return -errno;
+		if (now.rlim_max < limit.rlim_max)
+			limit.rlim_max = now.rlim_max;
+		if (limit.rlim_cur > limit.rlim_max)
+			limit.rlim_cur = limit.rlim_max;
+		if (setrlimit((__rlimit_resource_t)limits[i].resource, &limit))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Before the uid changes: it takes CAP_SETPCAP. */
+static int empty_bounding_set(const struct child_plan *plan)
+{
+	(void)plan;
+	for (unsigned long capability = 0;; capability++) {
+		if (!prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
+			continue;
+		/* EINVAL: past the last one that this kernel knows */
+		return errno == EINVAL && capability > CAP_SYS_ADMIN ? 0 : -errno;
+	}
+}
+
+static int change_ids(const struct child_plan *plan)
+{
+	(void)plan;
+	if (setresgid(SANDBOX_USER_UID, SANDBOX_USER_UID, SANDBOX_USER_UID))
+		return -errno;
+	return setresuid(SANDBOX_USER_UID, SANDBOX_USER_UID, SANDBOX_USER_UID) ? -errno : 0;
+}
+
+/* Leaving a uid other than 0 keeps the capabilities: they go here. */
+static int drop_capabilities(const struct child_plan *plan)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	(void)plan;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+		return -errno;
+	return syscall(SYS_capset, &header, none) ? -errno : 0;
+}
+
+/* Changing ids made the process undumpable, which gives its /proc files to the
+ * host's root: programs could not read their own /proc/self/fd or name their
+ * threads. Nobody but the program itself has its uid, and ptrace is filtered. */
+static int own_proc_files(const struct child_plan *plan)
+{
+	(void)plan;
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ? -errno : 0;
+}
+
+static int no_new_privileges(const struct child_plan *plan)
+{
+	(void)plan;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
+static int second_file_wall(const struct child_plan *plan)
+{
+	(void)plan;
+	return landlock_apply();
+}
+
+/* The seccomp notification first: the base filter refuses further ones by seccomp(2). */
+static int filter_calls(const struct child_plan *plan)
+{
+	if (plan->ret_listener) {
+		int listener = filter_apply(FILTER_NOTIFICATION);
+
+		if (listener < 0)
+			return listener;
+		*plan->ret_listener = listener;
+	}
+	return filter_apply(FILTER_BASE);
+}
+
+/* What was dropped must not come back. */
+static int try_to_regain(const struct child_plan *plan)
+{
+	AUTO_FD written = -1;
+
+	(void)plan;
+	if (!setuid(0) || !setresuid(0, 0, 0) || !setgid(0) || getuid() != SANDBOX_USER_UID ||
+	    geteuid() != SANDBOX_USER_UID || getegid() != SANDBOX_USER_UID)
+		return -EUCLEAN;
+	if (!unshare(CLONE_NEWUSER) || !unshare(CLONE_NEWNS) || !chroot("/"))
+		return -EUCLEAN;
+	written = open("/etc/passwd", O_WRONLY | O_CLOEXEC);
+	if (written >= 0)
+		return -EUCLEAN;
+	return 0;
+}
+
+struct step {
+	const char *name;
+	int (*take)(const struct child_plan *plan);
+};
+
+static const struct step steps[] = {
+	{ "close descriptors", close_others },
+	{ "own session and directory", own_session },
+	{ "set oom_score_adj", score_for_oom },
+	{ "set resource limits", limit_resources },
+	{ "empty the bounding set", empty_bounding_set },
+	{ "change uid and gid", change_ids },
+	{ "drop capabilities", drop_capabilities },
+	{ "own /proc/self", own_proc_files },
+	{ "set no_new_privs", no_new_privileges },
+	{ "apply Landlock", second_file_wall },
+	{ "apply seccomp", filter_calls },
+	{ "stay unprivileged", try_to_regain },
+};
+
+int child_enter(const struct child_plan *plan, const char **ret_step)
+{
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		int error = steps[i].take(plan);
+
+		if (error) {
+			*ret_step = steps[i].name;
+			return error;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* child_enter.h - the one function that drops privilege. */
+#ifndef VIVARIUM_CHILD_ENTER_H
+#define VIVARIUM_CHILD_ENTER_H
+
+#include <stdint.h>
+
+struct child_plan {
+	int keep_fd;         /* the one descriptor above 2 that stays open; -1: none */
+	int oom_score_adj;   /* above init's, so that the program dies first */
+	uint64_t processes;  /* rlimit */
+	int *ret_listener;   /* where to put the seccomp notification's listener; NULL: no seccomp notification */
+};
+
+/* Turn the calling process, a fresh child of init, into one that may run
+ * hostile code. Order matters and is explained inside. On failure -errno, with
+ * the step's name in *ret_step; the caller must then exit. Call once. */
+int child_enter(const struct child_plan *plan, const char **ret_step);
+
+#endif

@@ -1,0 +1,140 @@
+#define _GNU_SOURCE
+#include "zygote/python/python_arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "zygote/python/python_object.h"
+
+/* Small requests of pymalloc: multiples of 16 bytes up to 512. Arenas are 256 KiB
+ * or 1 MiB; smaller than that are parts of the interpreter's stack of frames. */
+enum { SMALL_STEP = 16, SMALL_MAX = 512, SMALLEST_ARENA = 256 << 10 };
+
+/* All arenas lie in one aligned region, as long as that has room: pymalloc keeps
+ * a table of 1 MiB slots for each GiB (arena_map_bot_t), and a fork that begins
+ * another one pays for a dozen pages. */
+static const uintptr_t region_bytes = (uintptr_t)1 << 30;
+
+static bool refusing, refused, filled;
+static uintptr_t region;     /* where it begins; 0: the kernel chooses */
+static uintptr_t next_place; /* a wish for the next arena */
+
+static uintptr_t page_bytes(void)
+{
+	return (uintptr_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *allocate(void *context, size_t size)
+{
+	(void)context;
+	if (refusing && size >= SMALLEST_ARENA) {
+		refused = true;
+		return NULL;
+	}
+
+	void *arena = mmap((void *)next_place, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (arena == MAP_FAILED)
+		return NULL;
+	/* The zygote's arenas lie together (see python_arena_fill). In its forks a
+	 * gap keeps neighbours from becoming one huge page that a small program
+	 * would then pay for. */
+	if (region)
+		next_place = (uintptr_t)arena + size + (filled ? page_bytes() : 0);
+	return arena;
+}
+
+static void release(void *context, void *arena, size_t size)
+{
+	(void)context;
+	munmap(arena, size);
+}
+
+static bool is_free(uintptr_t place)
+{
+	void *found =
+		mmap((void *)place, region_bytes, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (found == MAP_FAILED)
+		return false;
+	munmap(found, region_bytes);
+	return found == (void *)place; /* before Linux 4.17 the flag is only a hint */
+}
+
+/* Somewhere in the address space, away from where the kernel puts mappings. What
+ * another has reserved there (a sanitizer's shadow covers a quarter of the span)
+ * would turn every wish into the same place in all forks. */
+static void choose_region(void)
+{
+	enum { TRIES = 64 };
+	const uintptr_t lowest = (uintptr_t)1 << 40, span = (uintptr_t)1 << 46;
+	uintptr_t place;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (sizeof place < 8 ||
+		    getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
+			return;
+		place = (lowest + place % span) & ~(region_bytes - 1);
+		if (is_free(place)) {
+			region = next_place = place;
+			return;
+		}
+	}
+}
+
+void python_arena_install(void)
+{
+	PyObjectArenaAllocator allocator = { NULL, allocate, release };
+
+	PyObject_SetArenaAllocator(&allocator);
+	choose_region();
+}
+
+/* A fork copies one entry for a huge page instead of 512. What a program then
+ * writes to is split and copied in small pages as before. Only a hint: what
+ * cannot be collapsed stays as it is (Linux before 6.1, or a range that is not
+ * one mapping). */
+static void collapse(void)
+{
+	enum { COLLAPSE = 25 }; /* MADV_COLLAPSE, missing in older headers */
+	const uintptr_t huge = (uintptr_t)2 << 20;
+
+	for (uintptr_t at = region; region && at + huge <= next_place; at += huge)
+		(void)madvise((void *)at, huge, COLLAPSE);
+}
+
+/* What is taken here is never given back: it belongs to every fork. From now on
+ * malloc() serves the zygote, so that it makes no arena for its forks to share. */
+void python_arena_fill(void)
+{
+	refusing = true;
+	for (size_t size = SMALL_STEP; size <= SMALL_MAX; size += SMALL_STEP) {
+		refused = false;
+		while (!refused) {
+			void *block = PyObject_Malloc(size);
+
+			if (refused)
+				PyObject_Free(block); /* malloc() stood in */
+			if (!block)
+				break;
+		}
+	}
+	filled = true;
+	collapse();
+}
+
+void python_arena_scatter(void)
+{
+	uintptr_t used = next_place - region, place;
+
+	refusing = false;
+	if (!region || used >= region_bytes / 2 ||
+	    getrandom(&place, sizeof place, GRND_NONBLOCK) != sizeof place)
+		return;
+	/* the second half is left to grow into */
+	next_place += place % (region_bytes / 2 - used) & ~(page_bytes() - 1);
+}

@@ -1,0 +1,52 @@
+/* python_judge.h - judging: the jobs JOB_LOAD to JOB_COMPARE.
+ *
+ * What should come out never enters the process that runs a submission: a call's
+ * result leaves it as data (judge_data.py) and meets the expected value in an
+ * interpreter that never ran the submission. The exception is an output that only
+ * the submission's own names can evaluate (`Point(1, 2)`), and it comes after the
+ * call. There the submission has the last word on itself, and can lie.
+ *
+ * Payloads and reports are lists of fields. Each report has ENDED_BY, EXIT_CODE and
+ * after an exception what a script's report has; without ENDED_BY = ENDED_NORMALLY
+ * nothing else in it means anything. A malformed payload ends by an exception.
+ *
+ *   LOAD     payload: the source. Runs as main.py with the __name__ "submission",
+ *            and stays, as a cell does.
+ *   CALL     ENTRY_POINT, CASE_INPUT. An input that is none ends by a ValueError
+ *            that names it. Report: DATA, or else REPR, and then MESSAGE if the
+ *            value is data but too large.
+ *   EXPECT   CASE_OUTPUT, after CALL in its process. Report: EXPECTED_DATA or else
+ *            REPR; if this or what the call gave is no data, EQUAL, the program's
+ *            own answer to got == expected, with MESSAGE if that raised.
+ *   PREPARE  CASE, repeated: CASE_OUTPUT or CASE_STDOUT; TOLERANCE. Report: a
+ *            CASE_RESULT for each, in order. Empty: the case can be judged.
+ *            NEEDS_NAMES = 1: evaluating the output without the submission raises a
+ *            NameError, so that it takes JOB_EXPECT. MESSAGE: the case can never
+ *            pass, and why: the output raises something else, or its value is no
+ *            data (a function, an object), or TOLERANCE is no number.
+ *   COMPARE  CASE, repeated, of a call: INDEX, CASE_OUTPUT or EXPECTED_DATA, DATA or
+ *            REPR, EQUAL, TOLERANCE, MESSAGE; of a program: INDEX, CASE_STDOUT,
+ *            CONTENT (what it printed), TOLERANCE. EQUAL counts only where the
+ *            output needs names: with EXPECTED_DATA, if there is no DATA, or with a
+ *            CASE_OUTPUT that raises a NameError here. Report: a CASE_RESULT for
+ *            each, in order: INDEX, PASSED, GOT, EXPECTED, MESSAGE (the case's own,
+ *            or why nothing was compared). GOT and EXPECTED are whole JSON texts, of
+ *            at most 16 KiB, less if there are many cases; an output that needs
+ *            names is shown as its source. Fewer results than cases: the report was
+ *            full, and the rest has not passed. */
+#ifndef VIVARIUM_PYTHON_JUDGE_H
+#define VIVARIUM_PYTHON_JUDGE_H
+
+#include <stdbool.h>
+
+#include "zygote/python/python.h"
+
+/* Zygote: compile judge.py. 0, or -1 with an error. */
+int python_judge_prepare(void);
+
+bool python_judge_is_job(enum job_kind kind);
+
+/* Run a job of judging. Returns the exit code, as python_run(). */
+int python_judge_run(const struct job *job, struct buffer *report);
+
+#endif

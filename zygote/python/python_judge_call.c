@@ -1,0 +1,143 @@
+#include <string.h>
+
+#include "common/fields.h"
+#include "zygote/python/python_await.h"
+#include "zygote/python/python_judge_parts.h"
+#include "zygote/python/python_main.h"
+#include "zygote/python/python_report.h"
+#include "zygote/python/python_repr.h"
+
+static PyObject *got;    /* what the last call returned */
+static bool got_is_data;
+
+/* An expression in the submission's namespace. */
+static PyObject *evaluate(const struct job *job, unsigned tag, const char *filename)
+{
+	PyObject *globals = python_main_globals();
+	AUTO_OBJECT *text = python_judge_text(job, tag);
+	AUTO_OBJECT *name = PyUnicode_FromString(filename);
+
+	if (!text || !name)
+		return NULL;
+	if (!globals) {
+		PyErr_SetString(PyExc_RuntimeError, "no submission is loaded");
+		return NULL;
+	}
+
+	AUTO_OBJECT *code = python_judge_ask("compile_expression", text, name);
+	if (!code || python_main_mend() < 0)
+		return NULL;
+	return PyEval_EvalCode(code, globals, globals);
+}
+
+/* No frame of ours is below the submission's. */
+static PyObject *call(PyObject *callable, PyObject *input)
+{
+	PyObject *positional, *keywords;
+
+	if (!PyArg_ParseTuple(input, "O!O!", &PyTuple_Type, &positional, &PyDict_Type, &keywords))
+		return NULL;
+
+	PyObject *value = PyObject_Call(callable, positional, keywords);
+	if (!value || !PyCoro_CheckExact(value))
+		return value;
+
+	AUTO_OBJECT *coroutine = value;
+	return python_await_run(coroutine);
+}
+
+/* A repr that raises is the value's fault, not the call's. */
+static PyObject *repr(PyObject *value)
+{
+	PyObject *text = python_repr_bounded(value, REPORT_TEXT_MAX);
+
+	if (text)
+		return text;
+	PyErr_Clear();
+	text = PyUnicode_FromFormat("<%.200s object: its repr failed>", Py_TYPE(value)->tp_name);
+	PyErr_Clear();
+	return text;
+}
+
+/* The value as data under `tag`, true; else false, with REPR and perhaps MESSAGE. */
+static bool put_value(struct buffer *report, unsigned tag, PyObject *value)
+{
+	AUTO_OBJECT *pair = python_judge_ask("describe", value, NULL);
+	PyObject *text = NULL, *why = NULL;
+	Py_ssize_t length;
+
+	if (!pair || !PyArg_ParseTuple(pair, "OO", &text, &why))
+		PyErr_Clear();
+	if (text && PyUnicode_Check(text)) {
+		const char *bytes = PyUnicode_AsUTF8AndSize(text, &length);
+
+		if (bytes && fields_put_bytes(report, tag, bytes, (size_t)length) == 0)
+			return true;
+		PyErr_Clear();
+	}
+
+	AUTO_OBJECT *shown = repr(value);
+	python_report_text(report, FIELD_REPR, shown, REPORT_TEXT_MAX, REPORT_CUT_END);
+	python_report_text(report, FIELD_MESSAGE, why, REPORT_MESSAGE_MAX, REPORT_CUT_END);
+	return false;
+}
+
+int python_judge_call(const struct job *job, struct buffer *report)
+{
+	AUTO_OBJECT *text = python_judge_text(job, FIELD_CASE_INPUT);
+	AUTO_OBJECT *input = text ? python_judge_ask("parse_input", text, NULL) : NULL;
+
+	Py_CLEAR(got); /* no later EXPECT may take an earlier call's for this one's */
+
+	AUTO_OBJECT *callable =
+		input ? evaluate(job, FIELD_ENTRY_POINT, "<entry point>") : NULL;
+	if (!callable)
+		return -1;
+	got = call(callable, input);
+	if (!got)
+		return -1;
+	got_is_data = put_value(report, FIELD_DATA, got);
+	return 0;
+}
+
+/* "TypeError: text" of the current error, which is cleared. */
+static PyObject *describe_error(void)
+{
+	AUTO_OBJECT *exception = python_error_take();
+	AUTO_OBJECT *text = exception ? PyObject_Str(exception) : NULL;
+
+	PyErr_Clear();
+	return exception ? PyUnicode_FromFormat("got == expected raised %s: %V",
+						Py_TYPE(exception)->tp_name, text, "")
+			 : NULL;
+}
+
+static void put_equal(struct buffer *report, PyObject *expected)
+{
+	AUTO_OBJECT *answer = PyObject_RichCompare(got, expected, Py_EQ);
+	int equal = answer ? PyObject_IsTrue(answer) : -1;
+
+	if (equal < 0) {
+		AUTO_OBJECT *message = describe_error();
+
+		PyErr_Clear();
+		python_report_text(report, FIELD_MESSAGE, message, REPORT_MESSAGE_MAX,
+				   REPORT_CUT_END);
+	}
+	fields_put_number(report, FIELD_EQUAL, equal == 1);
+}
+
+int python_judge_expect(const struct job *job, struct buffer *report)
+{
+	if (!got) {
+		PyErr_SetString(PyExc_RuntimeError, "there is no result to compare");
+		return -1;
+	}
+
+	AUTO_OBJECT *expected = evaluate(job, FIELD_CASE_OUTPUT, "<expected output>");
+	if (!expected)
+		return -1;
+	if (!put_value(report, FIELD_EXPECTED_DATA, expected) || !got_is_data)
+		put_equal(report, expected);
+	return 0;
+}

@@ -1,0 +1,224 @@
+#include "zygote/python/python.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/owned.h"
+#include "zygote/python/python_arena.h"
+#include "zygote/python/python_atfork.h"
+#include "zygote/python/python_audit.h"
+#include "zygote/python/python_compile.h"
+#include "zygote/python/python_ending.h"
+#include "zygote/python/python_finish.h"
+#include "zygote/python/python_hooks.h"
+#include "zygote/python/python_judge.h"
+#include "zygote/python/python_main.h"
+#include "zygote/python/python_object.h"
+#include "zygote/python/python_outcome.h"
+#include "zygote/python/python_pure.h"
+#include "zygote/python/python_random.h"
+#include "zygote/python/python_restrict.h"
+#include "zygote/python/python_signals.h"
+#include "zygote/python/python_stdio.h"
+#include "zygote/python/python_traceback.h"
+#include "zygote/python/python_variables.h"
+#include "zygote/python/python_warm.h"
+
+#ifndef PYTHON_PROGRAM
+#define PYTHON_PROGRAM "/usr/bin/python3"
+#endif
+
+static PyStatus preinitialise(void)
+{
+	PyPreConfig config;
+
+	PyPreConfig_InitIsolatedConfig(&config);
+	config.utf8_mode = 1;
+	return Py_PreInitialize(&config);
+}
+
+static PyStatus fill_config(PyConfig *config)
+{
+	char *arguments[] = { "" };
+	PyStatus status;
+
+	config->site_import = 1; /* exit(), quit(), help(), dist-packages */
+	config->install_signal_handlers = 1;
+	config->write_bytecode = 0;
+	config->buffered_stdio = 1;
+	config->parse_argv = 0;
+
+	status = PyConfig_SetBytesArgv(config, 1, arguments);
+	if (!PyStatus_Exception(status))
+		status = PyConfig_SetBytesString(config, &config->program_name, PYTHON_PROGRAM);
+	if (!PyStatus_Exception(status))
+		status = PyConfig_SetBytesString(config, &config->executable, PYTHON_PROGRAM);
+	return status;
+}
+
+static PyStatus initialise(void)
+{
+	PyConfig config;
+	PyStatus status = preinitialise();
+
+	if (PyStatus_Exception(status))
+		return status;
+	python_arena_install();
+	PyConfig_InitIsolatedConfig(&config);
+	status = fill_config(&config);
+	if (!PyStatus_Exception(status))
+		status = Py_InitializeFromConfig(&config);
+	PyConfig_Clear(&config);
+	return status;
+}
+
+/* Numeric libraries start a thread for each core when they are imported: none may
+ * exist at a fork, and a sandbox has about one core. Whoever wants more says so. */
+static void limit_library_threads(void)
+{
+	setenv("OPENBLAS_NUM_THREADS", "1", 0);
+	setenv("OMP_NUM_THREADS", "1", 0);
+}
+
+static int start_interpreter(void)
+{
+	struct stdio_pipes pipes;
+	int error;
+
+	/* What the program sees does not depend on the daemon's own locale. */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	limit_library_threads();
+	error = python_stdio_enter_pipes(&pipes);
+
+	PyStatus status = initialise();
+	python_stdio_leave_pipes(&pipes);
+	if (PyStatus_Exception(status)) {
+		fprintf(stderr, "zygote: Python does not start: %s\n",
+			status.err_msg ? status.err_msg : "no reason given");
+		return -ENOEXEC;
+	}
+	return error;
+}
+
+/* Say why on stderr and clear the error. */
+static void say_error(const char *what, const char *name)
+{
+	AUTO_OBJECT *exception = python_error_take();
+	AUTO_OBJECT *text = exception ? PyObject_Str(exception) : NULL;
+	const char *reason = text ? PyUnicode_AsUTF8(text) : NULL;
+
+	fprintf(stderr, "zygote: %s %s: %s: %s\n", what, name,
+		exception ? Py_TYPE(exception)->tp_name : "error", reason ? reason : "");
+	PyErr_Clear();
+}
+
+/* A second thread would not survive the fork and might hold a lock for ever.
+ * There may be no /proc here; the kernel refuses to unshare what threads share. */
+static int check_threads(const char *name)
+{
+	if (unshare(CLONE_THREAD) == 0 || errno != EINVAL)
+		return 0;
+	fprintf(stderr, "zygote: the preload %s started a thread and cannot be used\n", name);
+	return -EBUSY;
+}
+
+static int preload(const char *names)
+{
+	AUTO_FREE char *list = strdup(names ? names : "");
+	char *rest;
+
+	if (!list)
+		return -ENOMEM;
+	for (char *name = strtok_r(list, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
+		AUTO_OBJECT *module = PyImport_ImportModule(name);
+
+		if (!module)
+			say_error("preload skipped,", name);
+		if (check_threads(name) < 0)
+			return -EBUSY;
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*prepare)(void);
+} parts[] = {
+	{ "__main__", python_main_prepare },           { "the compiler", python_compile_prepare },
+	{ "standard streams", python_stdio_prepare },  { "tracebacks", python_traceback_prepare },
+	{ "the hooks", python_hooks_install },         { "outcomes", python_outcome_prepare },
+	{ "restrictions", python_restrict_prepare },   { "signals", python_signals_prepare },
+	{ "variables", python_variables_prepare },     { "the end", python_finish_prepare },
+	{ "exit functions", python_ending_prepare },   { "random numbers", python_random_prepare },
+	{ "os.register_at_fork", python_atfork_stop }, { "the audit hook", python_audit_install },
+	{ "pure cells", python_pure_prepare },       { "judging", python_judge_prepare },
+};
+
+static int prepare_parts(void)
+{
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		if (parts[i].prepare() < 0) {
+			say_error("cannot prepare", parts[i].name);
+			return -ENOEXEC;
+		}
+	}
+	return 0;
+}
+
+/* The program's own modules, found as beside a script; last, so that the
+ * preloads come from the library. */
+static int add_workspace(void)
+{
+	PyObject *path = PySys_GetObject("path");
+	AUTO_OBJECT *workspace = PyUnicode_FromString(PYTHON_WORKSPACE);
+
+	if (path && workspace && PyList_Insert(path, 0, workspace) == 0)
+		return 0;
+	say_error("cannot add to sys.path", PYTHON_WORKSPACE);
+	return -ENOEXEC;
+}
+
+/* Let the collector forget what every fork shares: it would write to it. */
+static int freeze(void)
+{
+	python_warm_zygote();
+	/* what a preload has printed would come out of every fork */
+	python_stdio_flush();
+	fflush(NULL);
+
+	AUTO_OBJECT *collector = PyImport_ImportModule("gc");
+	AUTO_OBJECT *collected = collector ? PyObject_CallMethod(collector, "collect", NULL) : NULL;
+	AUTO_OBJECT *frozen = collected ? PyObject_CallMethod(collector, "freeze", NULL) : NULL;
+
+	if (!frozen) {
+		say_error("cannot freeze", "the heap");
+		return -ENOEXEC;
+	}
+	python_arena_fill();
+	malloc_trim(0); /* what is free costs each fork as much as what is used */
+	return 0;
+}
+
+int python_start(const char *preloads)
+{
+	int error = start_interpreter();
+
+	if (!error && python_atfork_record() < 0) {
+		say_error("cannot prepare", "os.register_at_fork");
+		error = -ENOEXEC;
+	}
+	if (!error)
+		error = preload(preloads);
+	if (!error)
+		error = prepare_parts();
+	if (!error)
+		error = add_workspace();
+	if (!error)
+		error = freeze();
+	return error;
+}
