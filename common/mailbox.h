@@ -24,6 +24,7 @@ enum {
 enum mailbox_flag {
 	MAILBOX_RESTRICTED = 1, /* no further process; Python-level courtesy */
 	MAILBOX_READONLY = 2,   /* nothing is written by name */
+	MAILBOX_INTERACTIVE = 4, /* reading standard input asks the executor (NOTE_INPUT) */
 };
 
 struct mailbox {

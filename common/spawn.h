@@ -82,11 +82,16 @@ enum note {
 	NOTE_READY = 1,  /* idle: waits for a job */
 	NOTE_DONE = 2,   /* the job is over, the report is in the mailbox; waits on */
 	NOTE_FROZEN = 3, /* a checkpoint: waits to be woken */
+	/* While a job runs; the mailbox's report area has report_length bytes for it.
+	 * Standard output and error have been flushed before, to keep the order. */
+	NOTE_DISPLAY = 4, /* JSON text: {"data": {mime: text or base64}, "metadata": {}} */
+	NOTE_INPUT = 5,   /* the program waits for standard input; UTF-8: the prompt */
 };
 
 enum {
 	NOTE_STDIO_INTACT = 1, /* flag: descriptors 0 to 2 are still the ones given */
 	NOTE_NO_COPY = 2,      /* flag: nothing was forked: it could not, or must not be */
+	NOTE_PASSWORD = 4,     /* flag of NOTE_INPUT: what is typed is not to be shown */
 };
 
 enum order {
@@ -94,6 +99,10 @@ enum order {
 	ORDER_CHECKPOINT = 2, /* fork a frozen copy, then be idle */
 	ORDER_WAKE = 3,       /* to a checkpoint: be the interpreter */
 	ORDER_FORK = 4,       /* fork a copy that is the interpreter; both are then ready */
+	ORDER_GO_ON = 5,      /* after NOTE_DISPLAY: the text has been taken */
+	/* After NOTE_INPUT: payload_length bytes of input are in the payload area. */
+	ORDER_INPUT = 6,
+	ORDER_EOF = 256, /* flag of ORDER_INPUT: nothing comes after these bytes */
 };
 
 #endif

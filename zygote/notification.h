@@ -7,8 +7,14 @@
 #ifndef VIVARIUM_NOTIFICATION_H
 #define VIVARIUM_NOTIFICATION_H
 
+#include <stdbool.h>
+
 /* Ring with one of enum note and its flags; returns the executor's command
  * (enum order), or -errno (-ENOSYS: the executor is gone). */
 long notification_send(unsigned note, unsigned flags);
+
+/* The same, but -EINTR when a signal handler has run meanwhile: what the handler
+ * set off comes first. Then `again` goes on with the same wait. */
+long notification_ask(unsigned note, unsigned flags, bool again);
 
 #endif

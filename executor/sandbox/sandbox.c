@@ -84,9 +84,11 @@ static void on_interpreter_died(struct sandbox *sandbox, int status)
 	ringer_forget(&sandbox->interpreter);
 	switch (sandbox->phase) {
 	case SANDBOX_BUSY:
+	case SANDBOX_ASKS:
 	case SANDBOX_IDLE:
 	case SANDBOX_FREEZES:
-		sandbox_drain(sandbox, sandbox->phase == SANDBOX_BUSY);
+		sandbox_drain(sandbox, sandbox->phase == SANDBOX_BUSY ||
+					       sandbox->phase == SANDBOX_ASKS);
 		if (sandbox->phase != SANDBOX_DIES && sandbox->phase != SANDBOX_SWEEPS)
 			sandbox->owner.died(sandbox->owner.context, sandbox, status);
 		break;
@@ -265,7 +267,7 @@ int sandbox_limit(struct sandbox *sandbox, const struct limits *limits)
 	return error;
 }
 
-static int answer(struct sandbox *sandbox, enum order order)
+static int answer(struct sandbox *sandbox, int64_t order)
 {
 	uint64_t ring = sandbox->interpreter.ring;
 
@@ -308,13 +310,30 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
 	return answer(sandbox, ORDER_RUN);
 }
 
-int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length,
-			int32_t *ret_exit_code)
+bool sandbox_awaits_input(const struct sandbox *sandbox)
+{
+	return sandbox->phase == SANDBOX_ASKS;
+}
+
+int sandbox_give_input(struct sandbox *sandbox, const void *bytes, size_t length, bool eof)
+{
+	if (sandbox->phase != SANDBOX_ASKS)
+		return -EBUSY;
+	if (length > MAILBOX_PAYLOAD_MAX)
+		return -EMSGSIZE;
+	if (length)
+		memcpy((uint8_t *)sandbox->mailbox + MAILBOX_PAYLOAD_OFFSET, bytes, length);
+	sandbox->mailbox->payload_length = (uint32_t)length;
+	sandbox->phase = SANDBOX_BUSY;
+	return answer(sandbox, ORDER_INPUT | (eof ? ORDER_EOF : 0));
+}
+
+/* A copy of the report area, for the caller to free. */
+static int copy_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length)
 {
 	/* volatile: read once, what we check is what we use */
 	const volatile struct mailbox *mailbox = sandbox->mailbox;
 	uint32_t length = mailbox->report_length;
-	int32_t exit_code = mailbox->exit_code;
 
 	if (length > MAILBOX_REPORT_MAX)
 		length = 0;
@@ -324,8 +343,40 @@ int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *r
 	memcpy(report, (const uint8_t *)sandbox->mailbox + MAILBOX_REPORT_OFFSET, length);
 	*ret_report = report;
 	*ret_length = length;
-	*ret_exit_code = exit_code;
 	return 0;
+}
+
+int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length,
+			int32_t *ret_exit_code)
+{
+	const volatile struct mailbox *mailbox = sandbox->mailbox;
+
+	*ret_exit_code = mailbox->exit_code;
+	return copy_report(sandbox, ret_report, ret_length);
+}
+
+void sandbox_on_display(struct sandbox *sandbox)
+{
+	AUTO_FREE uint8_t *text = NULL;
+	size_t length = 0;
+	int error = copy_report(sandbox, &text, &length);
+
+	if (!error && sandbox->owner.display)
+		sandbox->owner.display(sandbox->owner.context, sandbox, text, length);
+	if (sandbox->phase == SANDBOX_BUSY) /* else it was too much for the owner */
+		(void)answer(sandbox, ORDER_GO_ON);
+}
+
+void sandbox_on_input(struct sandbox *sandbox, bool password)
+{
+	AUTO_FREE uint8_t *prompt = NULL;
+	size_t length = 0;
+
+	sandbox->phase = SANDBOX_ASKS;
+	if (copy_report(sandbox, &prompt, &length) || !sandbox->owner.input)
+		(void)sandbox_give_input(sandbox, NULL, 0, true);
+	else
+		sandbox->owner.input(sandbox->owner.context, sandbox, prompt, length, password);
 }
 
 int sandbox_signal(struct sandbox *sandbox, int signal)

@@ -4,8 +4,8 @@
  * is told by callbacks what its sandbox does; from within any of them it may
  * kill the sandbox. Call order:
  *
- *   sandbox_create() ... idle() ... sandbox_start() ... output()* done()
- *                          ^                                       |
+ *   sandbox_create() ... idle() ... sandbox_start() ... output()* display()*
+ *                          ^             input() sandbox_give_input() ... done()
  *                          +--- sandbox_start() again, or _checkpoint(), ...
  *   sandbox_kill()   at any moment; no callback comes after it
  */
@@ -39,6 +39,13 @@ struct sandbox_owner {
 	/* Bytes that the job wrote. */
 	void (*output)(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
 		       const uint8_t *bytes, size_t length);
+	/* The job shows something: JSON, HOSTILE, at most MAILBOX_REPORT_MAX bytes, good
+	 * during the call. The job goes on afterwards. May be NULL: thrown away. */
+	void (*display)(void *context, struct sandbox *sandbox, const uint8_t *text, size_t length);
+	/* The job waits for input until sandbox_give_input(); the prompt likewise HOSTILE.
+	 * May be NULL: it then reads end of file. */
+	void (*input)(void *context, struct sandbox *sandbox, const uint8_t *prompt, size_t length,
+		      bool password);
 	/* The interpreter has died; status as wait(2) gives it. Or a command has
 	 * ended, with all that it started; the sandbox is idle again. */
 	void (*died)(void *context, struct sandbox *sandbox, int status);
@@ -107,6 +114,13 @@ int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);
 
 /* Give the idle interpreter a job. 0 or -errno. */
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job);
+
+/* Does the job wait for input? */
+bool sandbox_awaits_input(const struct sandbox *sandbox);
+
+/* Answer input(): at most MAILBOX_PAYLOAD_MAX bytes, copied; with `eof` nothing
+ * comes after them. 0, -EBUSY if the job waits for none, or -errno. */
+int sandbox_give_input(struct sandbox *sandbox, const void *bytes, size_t length, bool eof);
 
 /* Run a shell command, the job's payload, beside the idle interpreter. 0 or
  * -errno. */

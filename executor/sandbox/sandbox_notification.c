@@ -67,14 +67,24 @@ static void on_first_ready(struct sandbox *sandbox, const struct notification *r
 	become_idle(sandbox);
 }
 
-static void on_done(struct sandbox *sandbox, const struct notification *ring)
+static void on_job(struct sandbox *sandbox, const struct notification *ring)
 {
-	if (ring->pid != sandbox->interpreter.pid || ring->note != NOTE_DONE)
+	if (ring->pid != sandbox->interpreter.pid ||
+	    (ring->note != NOTE_DONE && ring->note != NOTE_DISPLAY && ring->note != NOTE_INPUT))
 		return;
+	sandbox->phase = SANDBOX_BUSY; /* also from waiting for input that came too late */
 	sandbox->interpreter.ring = ring->id;
 	sandbox_drain(sandbox, true);
 	if (sandbox->phase != SANDBOX_BUSY)
 		return; /* what came was too much for the owner */
+	if (ring->note == NOTE_DISPLAY) {
+		sandbox_on_display(sandbox);
+		return;
+	}
+	if (ring->note == NOTE_INPUT) {
+		sandbox_on_input(sandbox, ring->flags & NOTE_PASSWORD);
+		return;
+	}
 	sandbox->stdio_intact &= (ring->flags & NOTE_STDIO_INTACT) != 0;
 	sandbox->phase = SANDBOX_IDLE;
 	if (sandbox->owner.done)
@@ -110,7 +120,8 @@ static void on_notification(struct sandbox *sandbox, const struct notification *
 		on_first_ready(sandbox, ring);
 		break;
 	case SANDBOX_BUSY:
-		on_done(sandbox, ring);
+	case SANDBOX_ASKS:
+		on_job(sandbox, ring);
 		break;
 	case SANDBOX_FREEZES:
 		on_freezing(sandbox, ring);

@@ -13,6 +13,7 @@ enum sandbox_phase {
 	SANDBOX_SETS_UP,  /* until the interpreter first rings */
 	SANDBOX_IDLE,     /* the interpreter waits, interpreter.ring is set */
 	SANDBOX_BUSY,     /* a job runs */
+	SANDBOX_ASKS,     /* the job waits for input */
 	SANDBOX_COMMANDED, /* a shell command runs, the interpreter waits */
 	SANDBOX_FREEZES,  /* a checkpoint is being made */
 	SANDBOX_SWEEPS,   /* the program is being killed, to go back */
@@ -118,6 +119,10 @@ struct sandboxes {
 int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const int *fds,
 		       size_t count);
 int sandbox_watch_init(struct sandbox *sandbox);
+
+/* sandbox.c: the running job shows something; waits for input. */
+void sandbox_on_display(struct sandbox *sandbox);
+void sandbox_on_input(struct sandbox *sandbox, bool password);
 
 /* sandbox_birth.c: the program's uid on the host; the limits of its cgroup when its program has these; the
  * init's procfs context (taken over). */

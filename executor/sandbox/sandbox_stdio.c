@@ -21,7 +21,10 @@ enum {
 /* Between jobs only leftovers come: of threads, of children. */
 static bool is_wanted(const struct stream *stream)
 {
-	return stream->sandbox->phase == (stream->of_command ? SANDBOX_COMMANDED : SANDBOX_BUSY);
+	enum sandbox_phase phase = stream->sandbox->phase;
+
+	return stream->of_command ? phase == SANDBOX_COMMANDED :
+				    phase == SANDBOX_BUSY || phase == SANDBOX_ASKS;
 }
 
 /* Read once. Bytes read, 0 when there is nothing now (or ever). */
