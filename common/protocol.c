@@ -47,6 +47,12 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_ENTRY_POINT] = { FIELD_IS_TEXT, "entry_point" },
 	[FIELD_CASE] = { FIELD_IS_LIST, "cases" },
 	[FIELD_WANT_FILES] = { FIELD_IS_NUMBER, "want_files" },
+	[FIELD_STREAM] = { FIELD_IS_NUMBER, "stream" },
+	[FIELD_INTERACTIVE] = { FIELD_IS_NUMBER, "interactive" },
+	[FIELD_END_OF_INPUT] = { FIELD_IS_NUMBER, "eof" },
+	[FIELD_FOLLOW] = { FIELD_IS_NUMBER, "follow" },
+	[FIELD_SEQUENCE] = { FIELD_IS_NUMBER, "sequence" },
+	[FIELD_DEFAULTS] = { FIELD_IS_LIST, "defaults" },
 
 	[FIELD_WALL_MS] = { FIELD_IS_NUMBER, "wall_ms" },
 	[FIELD_CPU_MS] = { FIELD_IS_NUMBER, "cpu_ms" },
@@ -75,6 +81,8 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_REPORT] = { FIELD_IS_LIST, "report" },
 	[FIELD_LIMIT] = { FIELD_IS_NUMBER, "limit" },
 	[FIELD_EXECUTION] = { FIELD_IS_NUMBER, "execution" },
+	[FIELD_DISPLAYS_DROPPED] = { FIELD_IS_NUMBER, "displays_dropped" },
+	[FIELD_LOST_BYTES] = { FIELD_IS_NUMBER, "lost_bytes" },
 
 	[FIELD_RESULT] = { FIELD_IS_TEXT, "result" },
 	[FIELD_EXCEPTION_TYPE] = { FIELD_IS_TEXT, "exception_type" },
@@ -90,6 +98,8 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_DATA] = { FIELD_IS_BYTES, "data" },
 	[FIELD_EQUAL] = { FIELD_IS_NUMBER, "equal" },
 	[FIELD_NEEDS_NAMES] = { FIELD_IS_NUMBER, "needs_names" },
+	[FIELD_PROMPT] = { FIELD_IS_BYTES, "prompt" },
+	[FIELD_PASSWORD] = { FIELD_IS_NUMBER, "password" },
 
 	[FIELD_NAME] = { FIELD_IS_TEXT, "name" },
 	[FIELD_TYPE] = { FIELD_IS_TEXT, "type" },
@@ -115,6 +125,10 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_HISTORY] = { FIELD_IS_LIST, "history" },
 	[FIELD_UNDO_LEVELS] = { FIELD_IS_NUMBER, "undo_levels" },
 	[FIELD_LOAD] = { FIELD_IS_LIST, "load" },
+	[FIELD_CELL] = { FIELD_IS_LIST, "cell" },
+	[FIELD_STDOUT] = { FIELD_IS_BYTES, "stdout" },
+	[FIELD_STDERR] = { FIELD_IS_BYTES, "stderr" },
+	[FIELD_WAITS_FOR_INPUT] = { FIELD_IS_NUMBER, "waits_for_input" },
 
 	[FIELD_VERSION] = { FIELD_IS_TEXT, "version" },
 	[FIELD_PYTHON] = { FIELD_IS_TEXT, "python" },

@@ -15,9 +15,9 @@
 
 enum { PROTOCOL_VERSION = 1 };
 
-/* One request per connection is in flight; its answer is any number of OUTPUT
+/* One request per connection is in flight; its answer is any number of event
  * frames and then exactly one final frame: OUTCOME, REPLY or REFUSAL. A client
- * that hangs up, or sends CANCEL, gives up what it asked for. */
+ * that hangs up gives up what it asked for. */
 enum frame_type {
 	/* application -> executor */
 	FRAME_EXECUTE = 1,             /* one-shot in a fresh sandbox */
@@ -35,15 +35,21 @@ enum frame_type {
 	FRAME_SESSION_RUN = 13,        /* a shell command beside the interpreter */
 	FRAME_EVALUATE = 14,
 	FRAME_INFO = 15,               /* health, limits, isolation in force */
-	FRAME_CANCEL = 16,
 	FRAME_CONTINUE = 17,           /* after FRAME_WORKSPACE: the files are there */
-	/* executor -> application */
+	FRAME_SESSION_STDIN = 18,      /* input for the interactive cell that runs */
+	FRAME_SESSION_CELLS = 19,      /* the last cells, in short */
+	FRAME_SESSION_CELL = 20,       /* one cell: its events, then how it ended */
+	/* executor -> application; STDOUT, STDERR, DISPLAY and INPUT are events */
 	FRAME_STDOUT = 64,             /* payload: raw bytes, as written */
 	FRAME_STDERR = 65,
 	FRAME_OUTCOME = 66,            /* final: the code was run, however it ended */
 	FRAME_REPLY = 67,              /* final: the answer of a call that runs nothing */
 	FRAME_REFUSAL = 68,            /* final: not done; FIELD_REFUSAL says why */
 	FRAME_WORKSPACE = 69,          /* + directory descriptor: see FIELD_WANT_FILES */
+	FRAME_START = 70,              /* FIELD_STREAM, SESSION_CELL: the events begin */
+	FRAME_DISPLAY = 71,            /* payload: JSON text as the program made it, HOSTILE */
+	FRAME_INPUT = 72,              /* the program waits for input; PROMPT is HOSTILE */
+	FRAME_GAP = 73,                /* events that are not kept any more */
 };
 
 /* Fields. The comment gives the type: u64, i64, text (UTF-8), bytes, list
@@ -70,6 +76,18 @@ enum field {
 	 * there and waits for FRAME_CONTINUE. The descriptor stays good after the
 	 * outcome, when nothing of the sandbox can change the files any more. */
 	FIELD_WANT_FILES = 15,
+	/* u64: 1 = send START when the program starts, and let the program wait when
+	 * the events are not read as fast as they come. */
+	FIELD_STREAM = 16,
+	FIELD_INTERACTIVE = 17,     /* u64: 1 = standard input comes by SESSION_STDIN */
+	FIELD_END_OF_INPUT = 18,    /* u64: 1 = end of file follows STDIN */
+	FIELD_FOLLOW = 19,          /* u64: 1 = a cell that runs: also what is to come */
+	/* u64: the number of an event in its cell, from 1. SESSION_CELL: the first one
+	 * wanted; START and GAP: the next event's. */
+	FIELD_SEQUENCE = 20,
+	/* list: limits that hold where the request names none, or the most that may be
+	 * asked for if that is less */
+	FIELD_DEFAULTS = 21,
 	/* limits, in requests (downwards only) and in replies */
 	FIELD_WALL_MS = 32,
 	FIELD_CPU_MS = 33,
@@ -97,7 +115,9 @@ enum field {
 	FIELD_NOTE = 74,            /* text: what happened to the user's variables */
 	FIELD_REPORT = 75,          /* list, HOSTILE: what the interpreter says */
 	FIELD_LIMIT = 76,           /* u64: the limit that was met, in its unit */
-	FIELD_EXECUTION = 77,       /* u64: number of this cell in its session */
+	FIELD_EXECUTION = 77,       /* u64: number of this cell in its session, from 1 */
+	FIELD_DISPLAYS_DROPPED = 78,/* u64: display outputs that were too many or too large */
+	FIELD_LOST_BYTES = 79,      /* u64: of events that are not kept any more */
 	/* report: written by the interpreter, so hostile */
 	FIELD_RESULT = 96,          /* text: repr of the last expression */
 	FIELD_EXCEPTION_TYPE = 97,  /* text */
@@ -107,12 +127,15 @@ enum field {
 	FIELD_ENDED_BY = 101,       /* u64: enum ended_by */
 	FIELD_EXIT_CODE = 102,      /* i64: sys.exit's code */
 	FIELD_VARIABLE = 103,       /* list, repeated: NAME, TYPE, REPR, SIZE_BYTES */
-	FIELD_DISPLAY = 104,        /* list, repeated: TYPE (MIME), CONTENT */
+	FIELD_DISPLAY = 104,        /* not written: FRAME_DISPLAY instead */
 	FIELD_CASE_RESULT = 105,    /* list, repeated: see docs/PROTOCOL.md, judging */
 	FIELD_PURE = 106,           /* u64: 1 = the cell can have changed nothing but _ */
 	FIELD_DATA = 107,           /* bytes: what a call returned (zygote/judge.py) */
 	FIELD_EQUAL = 108,          /* u64: 1 = the program's own == says so */
 	FIELD_NEEDS_NAMES = 109,    /* u64: 1 = an output that only the program can evaluate */
+	/* input */
+	FIELD_PROMPT = 112,         /* bytes, HOSTILE */
+	FIELD_PASSWORD = 113,       /* u64: 1 = what is typed should not be shown */
 	/* parts of lists */
 	FIELD_NAME = 128,           /* text */
 	FIELD_TYPE = 129,           /* text */
@@ -138,6 +161,10 @@ enum field {
 	FIELD_HISTORY = 166,        /* list, repeated: one cell with its outcome */
 	FIELD_UNDO_LEVELS = 167,    /* u64: how often undo is possible now */
 	FIELD_LOAD = 168,           /* list: the outcome of loading code that did not load */
+	FIELD_CELL = 169,           /* list, repeated: one cell in short */
+	FIELD_STDOUT = 170,         /* bytes: the last of what it wrote */
+	FIELD_STDERR = 171,
+	FIELD_WAITS_FOR_INPUT = 172,/* u64: 1 = the cell that runs waits for SESSION_STDIN */
 	/* info */
 	FIELD_VERSION = 192,        /* text: the executor's version */
 	FIELD_PYTHON = 193,         /* text: e.g. 3.11.2 */
@@ -199,6 +226,7 @@ const char *protocol_field_name(unsigned field);
 enum {
 	FRAME_REQUEST_MAX = 8 << 20,
 	FRAME_OUTPUT_MAX = 64 << 10,
+	FRAME_DISPLAY_MAX = 2 << 20,
 	FRAME_FINAL_MAX = 8 << 20,
 };
 

@@ -49,13 +49,28 @@ const struct profile *profile_find(const char *name, size_t length)
 	return NULL;
 }
 
+/* What holds where nothing is asked for: never wrong, only moved to what is allowed. */
+static uint64_t default_of(const struct limit_field *row, uint64_t most,
+			   const struct field_view *defaults)
+{
+	uint64_t value = fields_number(defaults->value, defaults->length, row->field, most);
+
+	if (value < row->least)
+		value = row->least;
+	return value < most ? value : most;
+}
+
 /* `limits` holds the base, and then what comes of it. */
 static int lower(const struct limit_field *rows, size_t count, void *limits, const void *fields,
 		 size_t length, struct limit_error *ret_error)
 {
+	struct field_view defaults = { .value = (const uint8_t *)"" };
+
+	(void)fields_find(fields, length, FIELD_DEFAULTS, &defaults);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t *limit = (uint64_t *)(void *)((char *)limits + rows[i].offset);
-		uint64_t asked = fields_number(fields, length, rows[i].field, *limit);
+		uint64_t asked = fields_number(fields, length, rows[i].field,
+					       default_of(&rows[i], *limit, &defaults));
 
 		if (asked < rows[i].least || asked > *limit) {
 			*ret_error = (struct limit_error){ .field = rows[i].field,

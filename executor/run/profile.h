@@ -36,7 +36,8 @@ struct limit_error {
 	uint64_t least, most; /* what it may be */
 };
 
-/* `base` lowered by the fields of a request. 0; or -EINVAL with the field that
+/* `base` lowered by the fields of a request, and where these name none by its
+ * FIELD_DEFAULTS, which are moved to what is allowed. 0; or -EINVAL with the field that
  * asks for more, or for too little, in *ret_error. */
 int limits_lower(const struct limits *base, const void *fields, size_t length,
 		 struct limits *ret_limits, struct limit_error *ret_error);

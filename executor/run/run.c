@@ -158,11 +158,12 @@ static void begin_return(struct run *run)
 		return;
 	}
 	run->outcome.state = fresh && run->config.has_state ? STATE_LOST : STATE_RESTORED;
-	run->outcome.note = run->outcome.state == STATE_LOST ?
-				    "The session's variables are lost: there was no checkpoint to "
-				    "go back to. It goes on empty." :
-				    "The session went back to how it was before this cell; "
-				    "threads and child processes were not kept.";
+	run->outcome.note =
+		run->outcome.state == STATE_LOST
+			? "The session's variables are lost: there was no checkpoint to "
+			  "go back to. It goes on empty."
+			: "The session went back to how it was before this cell; "
+			  "threads and child processes were not kept.";
 }
 
 static bool is_command(const struct run *run)
@@ -366,8 +367,8 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 				       run->started_us + limits->wall_ms * 1000, on_wall);
 	}
 	if (!error && limits->cpu_ms * 100 < limits->wall_ms * config->cpu_percent)
-		error = loop_set_timer(config->loop, &run->cpu, run->started_us + CPU_CHECK_LEAST_US,
-				       on_cpu);
+		error = loop_set_timer(config->loop, &run->cpu,
+				       run->started_us + CPU_CHECK_LEAST_US, on_cpu);
 	if (!error && is_command(run))
 		error = sandbox_start_command(config->sandbox, &run->config.job);
 	else if (!error)

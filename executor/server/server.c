@@ -22,6 +22,12 @@ enum {
 	READ_BYTES = 64 << 10,
 	/* Output that the application does not fetch: more than any run's limit. */
 	OUTPUT_BYTES_MAX = 64 << 20,
+	/* Streamed output that waits to be fetched: with more than this the program
+	 * has to wait, with less than that it goes on. */
+	STREAM_BYTES_FULL = 256 << 10,
+	STREAM_BYTES_LOW = 64 << 10,
+	FORGET_BYTES = 128 << 10,
+	KEPT_BYTES = 512 << 10, /* a buffer that grew larger is given back */
 	/* Calls of one connection before the others have their turn. */
 	FRAMES_IN_A_ROW = 64,
 };
@@ -38,6 +44,7 @@ struct connection {
 	struct call *call;
 	struct ucred peer;
 	bool broken;
+	bool full; /* call_has_room() has said no */
 };
 
 struct server {
@@ -117,6 +124,21 @@ static ssize_t send_some(struct connection *connection)
 	return send(connection->source.fd, at, left, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* A stream may never be at its end: what has gone must not stay in memory. */
+static void forget_sent(struct connection *connection)
+{
+	struct buffer *output = &connection->output;
+
+	if (connection->sent == output->length) {
+		connection->sent = output->length = 0;
+		if (output->capacity > KEPT_BYTES)
+			buffer_reset(output);
+	} else if (connection->sent >= FORGET_BYTES && connection->passed_fd < 0) {
+		buffer_consume(output, connection->sent);
+		connection->sent = 0;
+	}
+}
+
 static void flush(struct connection *connection)
 {
 	while (!connection->broken && connection->sent < connection->output.length) {
@@ -130,8 +152,7 @@ static void flush(struct connection *connection)
 			connection->sent += (size_t)wrote;
 	}
 	bool done = connection->sent == connection->output.length;
-	if (done)
-		connection->sent = connection->output.length = 0;
+	forget_sent(connection);
 	(void)loop_change(connection->server->config.loop, &connection->source,
 			  EPOLLIN | (done || connection->broken ? 0 : EPOLLOUT));
 }
@@ -146,12 +167,38 @@ static void send_frame(struct call *call, enum frame_type type, const void *payl
 	}
 }
 
+void call_event(struct call *call, enum frame_type type, const void *bytes, size_t length)
+{
+	send_frame(call, type, bytes, length);
+	flush(call->connection);
+}
+
 void call_output(struct call *call, unsigned stream, const void *bytes, size_t length)
 {
-	if (!call->connection)
+	call_event(call, stream ? FRAME_STDERR : FRAME_STDOUT, bytes, length);
+}
+
+static size_t waiting_bytes(const struct connection *connection)
+{
+	return connection->output.length - connection->sent;
+}
+
+bool call_has_room(const struct call *call)
+{
+	struct connection *connection = call->connection;
+
+	connection->full |= waiting_bytes(connection) > STREAM_BYTES_FULL;
+	return !connection->full;
+}
+
+/* The peer reads again. */
+static void tell_room(struct connection *connection)
+{
+	if (!connection->full || waiting_bytes(connection) > STREAM_BYTES_LOW)
 		return;
-	send_frame(call, stream ? FRAME_STDERR : FRAME_STDOUT, bytes, length);
-	flush(call->connection);
+	connection->full = false;
+	if (connection->call && connection->call->has_room)
+		connection->call->has_room(connection->call);
 }
 
 static void pass_fd(struct connection *connection, int fd)
@@ -286,21 +333,6 @@ static void begin_call(struct connection *connection, const struct frame_header 
 		operation->handle(server->config.context, call);
 }
 
-static void on_cancel(struct connection *connection, uint32_t number)
-{
-	AUTO_BUFFER fields = BUFFER_INIT(1024);
-
-	buffer_consume(&connection->input, FRAME_HEADER_BYTES);
-	if (!connection->call || connection->call->number != number)
-		return; /* it was over already */
-	cancel_call(connection);
-	(void)fields_put_number(&fields, FIELD_REFUSAL, REFUSAL_CONFLICT);
-	(void)fields_put_text(&fields, FIELD_MESSAGE, "Cancelled.");
-	if (frame_append(&connection->output, FRAME_REFUSAL, number, fields.data, fields.length))
-		connection->broken = true;
-	flush(connection);
-}
-
 static void on_continue(struct connection *connection, uint32_t number)
 {
 	struct call *call = connection->call;
@@ -330,12 +362,10 @@ static void take_frames(struct connection *connection)
 			connection->broken = true;
 		if (got <= 0)
 			return;
-		if ((header.type == FRAME_CANCEL || header.type == FRAME_CONTINUE) && header.length)
-			connection->broken = true; /* these say all by their type */
+		if (header.type == FRAME_CONTINUE && header.length)
+			connection->broken = true; /* it says all by its type */
 		else if (header.type == FRAME_CONTINUE)
 			on_continue(connection, header.number);
-		else if (header.type == FRAME_CANCEL)
-			on_cancel(connection, header.number);
 		else if (connection->call)
 			return;
 		else
@@ -360,8 +390,10 @@ static void on_ready(struct loop_source *source, uint32_t events)
 {
 	struct connection *connection = LOOP_OWNER(source, struct connection, source);
 
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
 		flush(connection);
+		tell_room(connection);
+	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		if (!read_some(connection)) {
 			drop(connection);

@@ -30,6 +30,8 @@ struct call {
 	void (*cancel)(struct call *call);
 	/* Set by the handler while it waits for FRAME_CONTINUE. */
 	void (*proceed)(struct call *call);
+	/* Set by the handler of a streamed call: see call_has_room(). */
+	void (*has_room)(struct call *call);
 	void *context; /* the handler's */
 	struct call *next; /* the handler's: calls that wait for the same */
 };
@@ -65,8 +67,13 @@ void server_free(struct server *server);
 struct ucred;
 const struct ucred *call_peer(const struct call *call);
 
-/* Program output, as it comes. */
+/* Program output, as it comes; any other event (enum frame_type). */
 void call_output(struct call *call, unsigned stream, const void *bytes, size_t length);
+void call_event(struct call *call, enum frame_type type, const void *bytes, size_t length);
+
+/* Does the peer read as fast as events come? After a no, has_room() follows when
+ * it has caught up. */
+bool call_has_room(const struct call *call);
 
 /* FRAME_WORKSPACE with a descriptor, which stays the caller's. */
 void call_workspace(struct call *call, int fd);

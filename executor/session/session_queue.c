@@ -32,7 +32,7 @@ void ticket_unlink(struct session *session, struct ticket *ticket)
 }
 
 void ticket_refuse(struct ticket *ticket, enum refusal refusal, const char *message,
-			  uint64_t retry_ms)
+		   uint64_t retry_ms)
 {
 	struct call *call = ticket->call;
 

@@ -242,6 +242,29 @@ static void test_limits_do_not_go_up_or_away(void **state)
 	check_refused(FIELD_OPEN_FILES, 0, 20);
 }
 
+static void test_defaults_are_moved_to_what_is_allowed(void **state)
+{
+	AUTO_BUFFER defaults = BUFFER_INIT(0), request = BUFFER_INIT(0);
+	struct limits base = some_limits(), got;
+	struct limit_error error;
+
+	(void)state;
+	fields_put_number(&defaults, FIELD_WALL_MS, 30000);
+	fields_put_number(&defaults, FIELD_CPU_MS, 700);
+	fields_put_number(&defaults, FIELD_OPEN_FILES, 0);
+	fields_put_bytes(&request, FIELD_DEFAULTS, defaults.data, defaults.length);
+	assert_int_equal(limits_lower(&base, request.data, request.length, &got, &error), 0);
+	assert_int_equal(got.wall_ms, 1000);
+	assert_int_equal(got.cpu_ms, 700);
+	assert_int_equal(got.open_files, 16);
+	fields_put_number(&request, FIELD_CPU_MS, 800); /* asked for: no default */
+	assert_int_equal(limits_lower(&base, request.data, request.length, &got, &error), 0);
+	assert_int_equal(got.cpu_ms, 800);
+	fields_put_number(&request, FIELD_WALL_MS, 30000);
+	assert_int_equal(limits_lower(&base, request.data, request.length, &got, &error), -EINVAL);
+	assert_int_equal(error.field, FIELD_WALL_MS);
+}
+
 static void test_limits_of_sessions(void **state)
 {
 	const struct session_limits base = { .idle_ms = 1000,
@@ -282,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_profiles_by_name),
 		cmocka_unit_test(test_limits_go_down),
 		cmocka_unit_test(test_limits_do_not_go_up_or_away),
+		cmocka_unit_test(test_defaults_are_moved_to_what_is_allowed),
 		cmocka_unit_test(test_limits_of_sessions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
