@@ -20,7 +20,7 @@ become_root() {
 BUILD_PACKAGES=(autoconf automake gcc libc6-dev make pkg-config
 	libcap-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev)
 RUN_PACKAGES=(python3 nginx passwd util-linux)
-TEST_PACKAGES=(libcmocka-dev)
+TEST_PACKAGES=(libcmocka-dev python3-venv)
 
 package_installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
