@@ -51,7 +51,7 @@ void sandboxes_free(struct sandboxes *sandboxes)
 }
 
 int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const int *fds,
-		     size_t count)
+		       size_t count)
 {
 	struct init_request request = {
 		.op = op,

@@ -29,7 +29,7 @@ void python_fork_end_stranger(int exit_code)
 static void before_fork(bool silent)
 {
 	python_fork_settle();
-	python_pure_disturb();       /* the hooks of the program run, here and in the fork */
+	python_pure_disturb(); /* the hooks of the program run, here and in the fork */
 	if (python_main_globals()) { /* else it is the zygote: there is no program yet */
 		bool rest = python_is_single_thread();
 

@@ -29,8 +29,8 @@ static _Noreturn void compile_for(int output)
 	AUTO_OBJECT *code = Py_CompileString(judge_source, "<judge>", Py_file_input);
 	AUTO_OBJECT *bytes = code ? PyMarshal_WriteObjectToString(code, Py_MARSHAL_VERSION) : NULL;
 
-	_exit(!bytes ||
-	      frame_write_all(output, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)));
+	_exit(!bytes || frame_write_all(output, PyBytes_AS_STRING(bytes),
+					(size_t)PyBytes_GET_SIZE(bytes)));
 }
 
 static PyObject *read_code(int input)

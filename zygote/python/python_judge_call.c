@@ -7,7 +7,7 @@
 #include "zygote/python/python_report.h"
 #include "zygote/python/python_repr.h"
 
-static PyObject *got; /* what the last call returned */
+static PyObject *got;    /* what the last call returned */
 static bool got_is_data;
 
 /* An expression in the submission's namespace. */
@@ -89,7 +89,8 @@ int python_judge_call(const struct job *job, struct buffer *report)
 
 	Py_CLEAR(got); /* no later EXPECT may take an earlier call's for this one's */
 
-	AUTO_OBJECT *callable = input ? evaluate(job, FIELD_ENTRY_POINT, "<entry point>") : NULL;
+	AUTO_OBJECT *callable =
+		input ? evaluate(job, FIELD_ENTRY_POINT, "<entry point>") : NULL;
 	if (!callable)
 		return -1;
 	got = call(callable, input);

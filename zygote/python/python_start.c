@@ -156,7 +156,7 @@ static const struct {
 	{ "variables", python_variables_prepare },     { "the end", python_finish_prepare },
 	{ "exit functions", python_ending_prepare },   { "random numbers", python_random_prepare },
 	{ "os.register_at_fork", python_atfork_stop }, { "the audit hook", python_audit_install },
-	{ "pure cells", python_pure_prepare },         { "judging", python_judge_prepare },
+	{ "pure cells", python_pure_prepare },       { "judging", python_judge_prepare },
 };
 
 static int prepare_parts(void)
