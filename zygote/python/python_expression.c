@@ -1,4 +1,4 @@
-#include "zygote/python/python_expression.h"
+#include "zygote/python/python_pure.h"
 
 #include <stdint.h>
 #include <string.h>

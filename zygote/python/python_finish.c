@@ -1,13 +1,89 @@
-#include "zygote/python/python.h"
-
-#include <stdio.h>
-
-#include "zygote/python/python_ending.h"
 #include "zygote/python/python_finish.h"
-#include "zygote/python/python_fork.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "zygote/python/python.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
 #include "zygote/python/python_stdio.h"
+
+/* Both keep what they will have to look after in a list: while that is as long
+ * as in the zygote, the program has added nothing. */
+static PyObject *log_handlers, *thread_functions;
+static Py_ssize_t log_handlers_first, thread_functions_first;
+
+static PyObject *loaded_module(const char *name)
+{
+	return PyDict_GetItemString(PyImport_GetModuleDict(), name);
+}
+
+static PyObject *list_of(PyObject *module, const char *name, Py_ssize_t *ret_length)
+{
+	PyObject *list = python_object_try(module, name);
+
+	if (list && !PyList_CheckExact(list))
+		Py_CLEAR(list);
+	*ret_length = list ? PyList_GET_SIZE(list) : 0;
+	return list;
+}
+
+static int take_over_logging(PyObject *logging)
+{
+	AUTO_OBJECT *atexit = PyImport_ImportModule("atexit");
+	AUTO_OBJECT *function = PyObject_GetAttrString(logging, "shutdown");
+
+	log_handlers = list_of(logging, "_handlerList", &log_handlers_first);
+	if (!log_handlers)
+		return 0; /* another version's logging: it stays with atexit */
+
+	AUTO_OBJECT *done = atexit && function
+				    ? PyObject_CallMethod(atexit, "unregister", "O", function)
+				    : NULL;
+	return done ? 0 : -1;
+}
+
+static int prepare_ending(void)
+{
+	PyObject *logging = loaded_module("logging");
+	PyObject *threading = loaded_module("threading");
+
+	if (threading)
+		thread_functions =
+			list_of(threading, "_threading_atexits", &thread_functions_first);
+	return logging ? take_over_logging(logging) : 0;
+}
+
+static void call_end(PyObject *module, const char *function)
+{
+	AUTO_OBJECT *held = Py_NewRef(module);
+	AUTO_OBJECT *done = PyObject_CallMethod(held, function, NULL);
+
+	if (!done)
+		PyErr_WriteUnraisable(held);
+}
+
+/* First at the end: wait for the threads that are no daemons. What fails is said
+ * on stderr; no error is set. */
+static void join_threads(void)
+{
+	PyObject *threading = loaded_module("threading");
+	bool nothing_new =
+		thread_functions && PyList_GET_SIZE(thread_functions) == thread_functions_first;
+
+	if (threading && !(nothing_new && python_is_single_thread()))
+		call_end(threading, "_shutdown");
+}
+
+/* After the program's exit functions: flush and close logging's handlers. */
+static void close_logs(void)
+{
+	PyObject *logging = loaded_module("logging");
+
+	if (logging && log_handlers && PyList_GET_SIZE(log_handlers) != log_handlers_first)
+		call_end(logging, "shutdown");
+}
 
 static PyObject *run_exit_functions; /* atexit._run_exitfuncs */
 
@@ -18,7 +94,7 @@ int python_finish_prepare(void)
 	AUTO_OBJECT *module = PyImport_ImportModule("atexit");
 
 	run_exit_functions = module ? PyObject_GetAttrString(module, "_run_exitfuncs") : NULL;
-	return run_exit_functions ? 0 : -1;
+	return run_exit_functions ? prepare_ending() : -1;
 }
 
 static void run_handlers(void)
@@ -57,11 +133,11 @@ static void drop_holders(void)
 
 void python_finish_rehearse(void)
 {
-	python_ending_join_threads();
+	join_threads();
 	python_stdio_flush();
 	drop_holders();
 	python_main_drop();
-	python_ending_close_logs();
+	close_logs();
 	fflush(NULL);
 }
 
@@ -69,9 +145,9 @@ int python_finish(int exit_code)
 {
 	bool flushed;
 
-	python_ending_join_threads();
+	join_threads();
 	run_handlers();
-	python_ending_close_logs();
+	close_logs();
 	flushed = python_stdio_flush();
 	drop_holders();
 	if (python_main_drop())
@@ -81,6 +157,21 @@ int python_finish(int exit_code)
 	else
 		flushed = python_stdio_flush();
 	fflush(NULL); /* what C code printed */
-	python_fork_end_stranger(flushed ? exit_code : EXIT_OUTPUT_LOST);
+	python_finish_stranger(flushed ? exit_code : EXIT_OUTPUT_LOST);
 	return flushed ? exit_code : EXIT_OUTPUT_LOST;
+}
+
+static pid_t own_pid;
+
+void python_finish_settle(void)
+{
+	own_pid = getpid();
+}
+
+void python_finish_stranger(int exit_code)
+{
+	if (getpid() == own_pid)
+		return;
+	own_pid = getpid();
+	_exit(python_finish(exit_code));
 }

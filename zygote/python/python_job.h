@@ -1,4 +1,4 @@
-/* python_job.h - what scripts and cells have in common. */
+/* python_job.h - a job's source, compiled and run in __main__. */
 #ifndef VIVARIUM_PYTHON_JOB_H
 #define VIVARIUM_PYTHON_JOB_H
 
@@ -9,5 +9,11 @@
  * python_compile_program(). The value of the last expression (a new reference,
  * None without one), or NULL with an error. */
 PyObject *python_job_evaluate(const struct job *job, PyObject *filename, int *flags);
+
+/* `await` outside of functions: run a coroutine to its end on the session's event
+ * loop, which is made when it is first needed and stays, with the tasks that cells
+ * leave on it. The coroutine's value (a new reference), or NULL with its error. A
+ * coroutine that an interrupt stops half-way is cancelled. */
+PyObject *python_job_await(PyObject *coroutine);
 
 #endif

@@ -1,135 +1,149 @@
 #include "zygote/python/python_judge.h"
 
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "common/fields.h"
-#include "common/frame.h"
-#include "zygote/python/judge_source.h"
 #include "zygote/python/python_job.h"
-#include "zygote/python/python_judge_parts.h"
+#include "zygote/python/python_judge_cases.h"
 #include "zygote/python/python_main.h"
-#include "zygote/python/python_outcome.h"
+#include "zygote/python/python_object.h"
+#include "zygote/python/python_report.h"
+#include "zygote/python/python_repr.h"
 #include "zygote/python/python_stdio.h"
-
-#include <marshal.h> /* needs Python.h before it */
-
-enum { CODE_BYTES_MAX = 4 << 20, READ_BYTES = 64 << 10 };
-
-static PyObject *namespace; /* judge.py's, known to nobody else */
 
 /* What tracebacks call the submission, as they do a script. */
 static const char submission_file[] = "main.py", submission_name[] = "submission";
 
-/* In a process of its own: what compiling takes (2 MB) would else stay with the
- * zygote, and every fork would pay for its pages. */
-static _Noreturn void compile_for(int output)
-{
-	AUTO_OBJECT *code = Py_CompileString(judge_source, "<judge>", Py_file_input);
-	AUTO_OBJECT *bytes = code ? PyMarshal_WriteObjectToString(code, Py_MARSHAL_VERSION) : NULL;
+static PyObject *got; /* what the last call returned */
+static bool got_is_data;
 
-	_exit(!bytes || frame_write_all(output, PyBytes_AS_STRING(bytes),
-					(size_t)PyBytes_GET_SIZE(bytes)));
+/* An expression in the submission's namespace. */
+static PyObject *evaluate(const struct job *job, unsigned tag, const char *filename)
+{
+	PyObject *globals = python_main_globals();
+	AUTO_OBJECT *text = python_judge_text(job, tag);
+	AUTO_OBJECT *name = PyUnicode_FromString(filename);
+
+	if (!text || !name)
+		return NULL;
+	if (!globals) {
+		PyErr_SetString(PyExc_RuntimeError, "no submission is loaded");
+		return NULL;
+	}
+
+	AUTO_OBJECT *code = python_judge_ask("compile_expression", text, name);
+	if (!code || python_main_mend() < 0)
+		return NULL;
+	return PyEval_EvalCode(code, globals, globals);
 }
 
-static PyObject *read_code(int input)
+/* No frame of ours is below the submission's. */
+static PyObject *call_with(PyObject *callable, PyObject *input)
 {
-	AUTO_BUFFER bytes = BUFFER_INIT(CODE_BYTES_MAX);
-	ssize_t got;
+	PyObject *positional, *keywords;
 
-	do {
-		if (buffer_reserve(&bytes, READ_BYTES))
-			return PyErr_NoMemory();
-		got = read(input, bytes.data + bytes.length, READ_BYTES);
-		bytes.length += got > 0 ? (size_t)got : 0;
-	} while (got > 0);
-	return PyMarshal_ReadObjectFromString((const char *)bytes.data, (Py_ssize_t)bytes.length);
+	if (!PyArg_ParseTuple(input, "O!O!", &PyTuple_Type, &positional, &PyDict_Type, &keywords))
+		return NULL;
+
+	PyObject *value = PyObject_Call(callable, positional, keywords);
+	if (!value || !PyCoro_CheckExact(value))
+		return value;
+
+	AUTO_OBJECT *coroutine = value;
+	return python_job_await(coroutine);
 }
 
-static PyObject *compile_source(void)
+/* A repr that raises is the value's fault, not the call's. */
+static PyObject *repr(PyObject *value)
 {
-	int ends[2], status = 1;
+	PyObject *text = python_repr_bounded(value, REPORT_TEXT_MAX);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return PyErr_SetFromErrno(PyExc_OSError);
-
-	pid_t pid = fork();
-	if (pid == 0)
-		compile_for(ends[1]);
-	close(ends[1]);
-
-	PyObject *code = pid > 0 ? read_code(ends[0]) : NULL;
-	close(ends[0]);
-	if (pid > 0)
-		(void)waitpid(pid, &status, 0);
-	if (status && !PyErr_Occurred())
-		PyErr_SetString(PyExc_SystemError, "judge.py cannot be compiled");
-	if (status)
-		Py_CLEAR(code);
-	return code;
+	if (text)
+		return text;
+	PyErr_Clear();
+	text = PyUnicode_FromFormat("<%.200s object: its repr failed>", Py_TYPE(value)->tp_name);
+	PyErr_Clear();
+	return text;
 }
 
-int python_judge_prepare(void)
+/* The value as data under `tag`, true; else false, with REPR and perhaps MESSAGE. */
+static bool put_value(struct buffer *report, unsigned tag, PyObject *value)
 {
-	AUTO_OBJECT *names = PyDict_New();
-	AUTO_OBJECT *builtins = PyDict_Copy(PyEval_GetBuiltins());
-	AUTO_OBJECT *title = PyUnicode_FromString("judge");
+	AUTO_OBJECT *pair = python_judge_ask("describe", value, NULL);
+	PyObject *text = NULL, *why = NULL;
+	Py_ssize_t length;
 
-	if (!names || !builtins || !title ||
-	    PyDict_SetItemString(names, "__builtins__", builtins) < 0 ||
-	    PyDict_SetItemString(names, "__name__", title) < 0)
+	if (!pair || !PyArg_ParseTuple(pair, "OO", &text, &why))
+		PyErr_Clear();
+	if (text && PyUnicode_Check(text)) {
+		const char *bytes = PyUnicode_AsUTF8AndSize(text, &length);
+
+		if (bytes && fields_put_bytes(report, tag, bytes, (size_t)length) == 0)
+			return true;
+		PyErr_Clear();
+	}
+
+	AUTO_OBJECT *shown = repr(value);
+	python_report_text(report, FIELD_REPR, shown, REPORT_TEXT_MAX, REPORT_CUT_END);
+	python_report_text(report, FIELD_MESSAGE, why, REPORT_MESSAGE_MAX, REPORT_CUT_END);
+	return false;
+}
+
+static int call(const struct job *job, struct buffer *report)
+{
+	AUTO_OBJECT *text = python_judge_text(job, FIELD_CASE_INPUT);
+	AUTO_OBJECT *input = text ? python_judge_ask("parse_input", text, NULL) : NULL;
+
+	Py_CLEAR(got); /* no later EXPECT may take an earlier call's for this one's */
+
+	AUTO_OBJECT *callable = input ? evaluate(job, FIELD_ENTRY_POINT, "<entry point>") : NULL;
+	if (!callable)
 		return -1;
-
-	AUTO_OBJECT *code = compile_source();
-	AUTO_OBJECT *done = code ? PyEval_EvalCode(code, names, names) : NULL;
-	if (!done)
+	got = call_with(callable, input);
+	if (!got)
 		return -1;
-	namespace = take_object(&names);
-
-	AUTO_OBJECT *warm = python_judge_ask("warm", NULL, NULL);
-	return warm ? 0 : -1;
+	got_is_data = put_value(report, FIELD_DATA, got);
+	return 0;
 }
 
-static void drop_traceback(void)
+/* "TypeError: text" of the current error, which is cleared. */
+static PyObject *describe_error(void)
 {
-	PyObject *exception = python_error_take();
+	AUTO_OBJECT *exception = python_error_take();
+	AUTO_OBJECT *text = exception ? PyObject_Str(exception) : NULL;
 
-	if (!exception)
-		return;
-	PyException_SetTraceback(exception, Py_None);
-	python_error_restore(exception);
+	PyErr_Clear();
+	return exception ? PyUnicode_FromFormat("got == expected raised %s: %V",
+						Py_TYPE(exception)->tp_name, text, "")
+			 : NULL;
 }
 
-PyObject *python_judge_ask(const char *function, PyObject *first, PyObject *second)
+static void put_equal(struct buffer *report, PyObject *expected)
 {
-	PyObject *callable = PyDict_GetItemString(namespace, function);
-	PyObject *answer = NULL;
+	AUTO_OBJECT *answer = PyObject_RichCompare(got, expected, Py_EQ);
+	int equal = answer ? PyObject_IsTrue(answer) : -1;
 
-	if (callable)
-		answer = PyObject_CallFunctionObjArgs(callable, first, second, NULL);
-	else
-		PyErr_Format(PyExc_SystemError, "judge.py has no %s", function);
-	if (!answer)
-		drop_traceback();
-	return answer;
+	if (equal < 0) {
+		AUTO_OBJECT *message = describe_error();
+
+		PyErr_Clear();
+		python_report_text(report, FIELD_MESSAGE, message, REPORT_MESSAGE_MAX,
+				   REPORT_CUT_END);
+	}
+	fields_put_number(report, FIELD_EQUAL, equal == 1);
 }
 
-PyObject *python_judge_text(const struct job *job, unsigned tag)
+static int expect(const struct job *job, struct buffer *report)
 {
-	struct field_view field;
+	if (!got) {
+		PyErr_SetString(PyExc_RuntimeError, "there is no result to compare");
+		return -1;
+	}
 
-	if (fields_find(job->code, job->code_length, tag, &field) == 1)
-		return PyUnicode_DecodeUTF8((const char *)field.value, (Py_ssize_t)field.length,
-					    "strict");
-	PyErr_Format(PyExc_ValueError, "the job is malformed: it has no %s",
-		     protocol_field_name(tag));
-	return NULL;
-}
-
-bool python_judge_is_job(enum job_kind kind)
-{
-	return kind >= JOB_LOAD && kind <= JOB_COMPARE;
+	AUTO_OBJECT *expected = evaluate(job, FIELD_CASE_OUTPUT, "<expected output>");
+	if (!expected)
+		return -1;
+	if (!put_value(report, FIELD_EXPECTED_DATA, expected) || !got_is_data)
+		put_equal(report, expected);
+	return 0;
 }
 
 /* As a module that a grader imports: `if __name__ == "__main__":` does not run,
@@ -151,9 +165,9 @@ static int run(const struct job *job, PyObject *filename, struct buffer *report)
 	case JOB_LOAD:
 		return load(job, filename);
 	case JOB_CALL:
-		return python_judge_call(job, report);
+		return call(job, report);
 	case JOB_EXPECT:
-		return python_judge_expect(job, report);
+		return expect(job, report);
 	case JOB_PREPARE:
 		return python_judge_cases(job, "prepare_case", report);
 	case JOB_COMPARE:
@@ -174,9 +188,9 @@ int python_judge_run(const struct job *job, struct buffer *report)
 	int exit_code;
 
 	if (filename && run(job, filename, report) == 0)
-		exit_code = python_outcome_ended(NULL, filename, report);
+		exit_code = python_report_ended(NULL, filename, report);
 	else
-		exit_code = python_outcome_raised(filename, report);
+		exit_code = python_report_raised(filename, report);
 	/* forks go on from here: what is printed comes out once */
 	python_stdio_end();
 	return exit_code;

@@ -37,14 +37,7 @@
 #ifndef VIVARIUM_PYTHON_JUDGE_H
 #define VIVARIUM_PYTHON_JUDGE_H
 
-#include <stdbool.h>
-
 #include "zygote/python/python.h"
-
-/* Zygote: compile judge.py. 0, or -1 with an error. */
-int python_judge_prepare(void);
-
-bool python_judge_is_job(enum job_kind kind);
 
 /* Run a job of judging. Returns the exit code, as python_run(). */
 int python_judge_run(const struct job *job, struct buffer *report);

@@ -1,5 +1,7 @@
+#include "zygote/python/python_judge_cases.h"
+
 #include "common/fields.h"
-#include "zygote/python/python_judge_parts.h"
+#include "zygote/python/python_embedded.h"
 #include "zygote/python/python_report.h"
 
 enum {
@@ -12,6 +14,35 @@ enum {
 /* What judge.py may answer, under the names of protocol_field_name(). */
 static const unsigned result_tags[] = { FIELD_INDEX, FIELD_PASSED,   FIELD_NEEDS_NAMES,
 					FIELD_GOT,   FIELD_EXPECTED, FIELD_MESSAGE };
+
+static PyObject *namespace; /* judge.py's */
+
+int python_judge_prepare(void)
+{
+	namespace = python_embedded_load(embedded_judge, "judge");
+	if (!namespace)
+		return -1;
+
+	AUTO_OBJECT *warm = python_judge_ask("warm", NULL, NULL);
+	return warm ? 0 : -1;
+}
+
+PyObject *python_judge_ask(const char *function, PyObject *first, PyObject *second)
+{
+	return python_embedded_call(namespace, function, first, second);
+}
+
+PyObject *python_judge_text(const struct job *job, unsigned tag)
+{
+	struct field_view field;
+
+	if (fields_find(job->code, job->code_length, tag, &field) == 1)
+		return PyUnicode_DecodeUTF8((const char *)field.value, (Py_ssize_t)field.length,
+					    "strict");
+	PyErr_Format(PyExc_ValueError, "the job is malformed: it has no %s",
+		     protocol_field_name(tag));
+	return NULL;
+}
 
 static PyObject *read_value(const struct field_view *field)
 {

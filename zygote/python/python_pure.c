@@ -2,10 +2,9 @@
 
 #include <sys/single_threaded.h>
 
-#include "zygote/python/python_audit.h"
-#include "zygote/python/python_expression.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
+#include "zygote/python/python_restrict.h"
 #include "zygote/python/python_signals.h"
 #include "zygote/python/python_stdio.h"
 
@@ -213,7 +212,7 @@ static bool is_watched(void)
 {
 	PyThreadState *thread = PyThreadState_Get();
 
-	return thread->c_tracefunc || thread->c_profilefunc || python_audit_has_company() ||
+	return thread->c_tracefunc || thread->c_profilefunc || python_restrict_has_company() ||
 	       is_monitored() || !python_signals_are_default() || !python_stdio_is_untouched();
 }
 

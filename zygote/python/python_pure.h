@@ -1,5 +1,8 @@
 /* python_pure.h - cells that change nothing but `_`.
  *
+ * They are ten times as many a second as cells with a checkpoint: warm `1+1` at 8
+ * clients 13,000 instead of 1,300.
+ *
  * Such a cell needs no checkpoint, which takes longer than most cells do. What is
  * said of a cell errs on one side only: a cell that is called pure has run no code
  * but its own, and no object that outlives it is another, but for the value of
@@ -38,5 +41,19 @@ bool python_pure_end(int exit_code);
 
 /* Something of the program's may run between two jobs. */
 void python_pure_disturb(void);
+
+enum { EXPRESSION_LENGTH_MAX = 1024, EXPRESSION_DEPTH_MAX = 31 };
+
+/* Can a text only be an expression that calls nothing? From the text alone, as
+ * python_compile.c does it: trees of Python objects would cost more than running such a
+ * cell.
+ * True only if code[0..length), should it compile, is one line with one expression
+ * made of numbers, plain strings, None, True, False, names, displays, subscripts
+ * of names, and operators: no call, attribute, comprehension, lambda, assignment
+ * or await, nothing for which the compiler imports a module or gives a warning.
+ * Names that begin with an underscore do not count as names. Each name is shown
+ * to `is_fine`, which has the last word on it. */
+bool python_expression_is_simple(const char *code, size_t length,
+				 bool (*is_fine)(const char *name, void *context), void *context);
 
 #endif

@@ -1,4 +1,5 @@
-/* python_report.h - Python's texts as fields of the report, cut to fit. */
+/* python_report.h - how a job ended: to stderr as python3 says it, and into the report,
+ * with Python's texts as fields that are cut to fit. */
 #ifndef VIVARIUM_PYTHON_REPORT_H
 #define VIVARIUM_PYTHON_REPORT_H
 
@@ -14,10 +15,23 @@ enum report_cut {
 	REPORT_CUT_MIDDLE, /* beginning and end stay, a line between says what is gone */
 };
 
+/* Zygote. 0, or -1 with an error. */
+int python_report_prepare(void);
+
 /* Append `text` as a valid field: lone surrogates become escapes, NUL becomes
  * U+FFFD, what is longer than `longest` bytes or than the report has room for
  * is cut between characters. Anything but a str is left out. No error is set. */
 void python_report_text(struct buffer *report, unsigned tag, PyObject *text, size_t longest,
 			enum report_cut cut);
+
+/* The program came to its end; `value` is its last expression's or NULL. Its
+ * repr runs the program's code, and its failure is the program's. Returns the
+ * exit code. */
+int python_report_ended(PyObject *value, PyObject *filename, struct buffer *report);
+
+/* The program ended by the current error, which is cleared: an exception, or
+ * SystemExit. It is said on stderr as python3 says it. `filename` is that of the job's
+ * source. Returns the exit code. */
+int python_report_raised(PyObject *filename, struct buffer *report);
 
 #endif

@@ -1,6 +1,10 @@
 #include "zygote/python/python_restrict.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <string.h>
+
+#include "zygote/python/python_object.h"
 
 static PyObject *real_import;   /* builtins.__import__ */
 static long opcode_import = -1; /* IMPORT_NAME: the `import` statement */
@@ -117,4 +121,44 @@ PyObject *python_restrict_builtins(PyObject *builtins)
 			return NULL;
 	}
 	return Py_XNewRef(copy);
+}
+
+static const char *const refused[] = {
+	"getaddrinfo",
+	"gethostbyname", /* also what gethostbyname_ex() announces */
+	"gethostbyaddr",
+	"getnameinfo",
+};
+
+static bool has_company;
+
+/* Called for every event there is, imports and attribute look-ups among them. */
+static int check_event(const char *event, PyObject *args, void *data)
+{
+	static const char family[] = "socket.g";
+
+	(void)args, (void)data;
+	if (strcmp(event, "sys.addaudithook") == 0)
+		has_company = true;
+	if (event[0] != 's' || strncmp(event, family, strlen(family)) != 0)
+		return 0;
+	event += strlen("socket.");
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		if (strcmp(event, refused[i]) == 0) {
+			errno = EACCES;
+			PyErr_SetFromErrno(PyExc_OSError);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int python_restrict_audit(void)
+{
+	return PySys_AddAuditHook(check_event, NULL);
+}
+
+bool python_restrict_has_company(void)
+{
+	return has_company;
 }

@@ -9,25 +9,20 @@
 #include <string.h>
 
 #include "common/owned.h"
-#include "zygote/python/python_arena.h"
-#include "zygote/python/python_atfork.h"
-#include "zygote/python/python_audit.h"
 #include "zygote/python/python_compile.h"
-#include "zygote/python/python_ending.h"
 #include "zygote/python/python_finish.h"
-#include "zygote/python/python_hooks.h"
-#include "zygote/python/python_judge.h"
+#include "zygote/python/python_fork.h"
+#include "zygote/python/python_judge_cases.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
-#include "zygote/python/python_outcome.h"
+#include "zygote/python/python_pages.h"
 #include "zygote/python/python_pure.h"
-#include "zygote/python/python_random.h"
+#include "zygote/python/python_report.h"
+#include "zygote/python/python_repr.h"
 #include "zygote/python/python_restrict.h"
 #include "zygote/python/python_signals.h"
 #include "zygote/python/python_stdio.h"
 #include "zygote/python/python_traceback.h"
-#include "zygote/python/python_variables.h"
-#include "zygote/python/python_warm.h"
 
 #ifndef PYTHON_PROGRAM
 #define PYTHON_PROGRAM "/usr/bin/python3"
@@ -68,7 +63,7 @@ static PyStatus initialise(void)
 
 	if (PyStatus_Exception(status))
 		return status;
-	python_arena_install();
+	python_pages_install();
 	PyConfig_InitIsolatedConfig(&config);
 	status = fill_config(&config);
 	if (!PyStatus_Exception(status))
@@ -149,14 +144,21 @@ static const struct {
 	const char *name;
 	int (*prepare)(void);
 } parts[] = {
-	{ "__main__", python_main_prepare },           { "the compiler", python_compile_prepare },
-	{ "standard streams", python_stdio_prepare },  { "tracebacks", python_traceback_prepare },
-	{ "the hooks", python_hooks_install },         { "outcomes", python_outcome_prepare },
-	{ "restrictions", python_restrict_prepare },   { "signals", python_signals_prepare },
-	{ "variables", python_variables_prepare },     { "the end", python_finish_prepare },
-	{ "exit functions", python_ending_prepare },   { "random numbers", python_random_prepare },
-	{ "os.register_at_fork", python_atfork_stop }, { "the audit hook", python_audit_install },
-	{ "pure cells", python_pure_prepare },       { "judging", python_judge_prepare },
+	{ "__main__", python_main_prepare },
+	{ "the compiler", python_compile_prepare },
+	{ "standard streams", python_stdio_prepare },
+	{ "tracebacks", python_traceback_prepare },
+	{ "the hooks", python_traceback_install_hooks },
+	{ "outcomes", python_report_prepare },
+	{ "restrictions", python_restrict_prepare },
+	{ "signals", python_signals_prepare },
+	{ "variables", python_repr_prepare },
+	{ "the end", python_finish_prepare },
+	{ "random numbers", python_fork_prepare_random },
+	{ "os.register_at_fork", python_fork_stop_recording },
+	{ "the audit hook", python_restrict_audit },
+	{ "pure cells", python_pure_prepare },
+	{ "judging", python_judge_prepare },
 };
 
 static int prepare_parts(void)
@@ -186,7 +188,7 @@ static int add_workspace(void)
 /* Let the collector forget what every fork shares: it would write to it. */
 static int freeze(void)
 {
-	python_warm_zygote();
+	python_pages_warm_zygote();
 	/* what a preload has printed would come out of every fork */
 	python_stdio_flush();
 	fflush(NULL);
@@ -199,7 +201,7 @@ static int freeze(void)
 		say_error("cannot freeze", "the heap");
 		return -ENOEXEC;
 	}
-	python_arena_fill();
+	python_pages_fill();
 	malloc_trim(0); /* what is free costs each fork as much as what is used */
 	return 0;
 }
@@ -208,7 +210,7 @@ int python_start(const char *preloads)
 {
 	int error = start_interpreter();
 
-	if (!error && python_atfork_record() < 0) {
+	if (!error && python_fork_record_hooks() < 0) {
 		say_error("cannot prepare", "os.register_at_fork");
 		error = -ENOEXEC;
 	}

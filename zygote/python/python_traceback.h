@@ -28,4 +28,10 @@ PyObject *python_traceback_type_name(PyObject *exception);
  * or where the syntax is wrong. 0 if there is none. No error is set. */
 long python_traceback_line(PyObject *exception, PyObject *filename);
 
+/* Zygote, after python_traceback_prepare(): where CPython shows an exception that
+ * nobody catches. Its own display looks for source lines in files only, so the hooks
+ * of sys and threading are replaced by ones that print the same text with the lines
+ * that linecache knows. 0, or -1 with an error. */
+int python_traceback_install_hooks(void);
+
 #endif

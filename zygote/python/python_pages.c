@@ -1,13 +1,20 @@
-#define _GNU_SOURCE
-#include "zygote/python/python_arena.h"
+#include "zygote/python/python_pages.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "zygote/python/python.h"
+#include "zygote/python/python_finish.h"
+#include "zygote/python/python_job.h"
+#include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
+#include "zygote/python/python_report.h"
+#include "zygote/python/python_source.h"
+#include "zygote/python/python_traceback.h"
 
 /* Small requests of pymalloc: multiples of 16 bytes up to 512. Arenas are 256 KiB
  * or 1 MiB; smaller than that are parts of the interpreter's stack of frames. */
@@ -39,7 +46,7 @@ static void *allocate(void *context, size_t size)
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (arena == MAP_FAILED)
 		return NULL;
-	/* The zygote's arenas lie together (see python_arena_fill). In its forks a
+	/* The zygote's arenas lie together (see python_pages_fill). In its forks a
 	 * gap keeps neighbours from becoming one huge page that a small program
 	 * would then pay for. */
 	if (region)
@@ -86,7 +93,7 @@ static void choose_region(void)
 	}
 }
 
-void python_arena_install(void)
+void python_pages_install(void)
 {
 	PyObjectArenaAllocator allocator = { NULL, allocate, release };
 
@@ -109,7 +116,7 @@ static void collapse(void)
 
 /* What is taken here is never given back: it belongs to every fork. From now on
  * malloc() serves the zygote, so that it makes no arena for its forks to share. */
-void python_arena_fill(void)
+void python_pages_fill(void)
 {
 	refusing = true;
 	for (size_t size = SMALL_STEP; size <= SMALL_MAX; size += SMALL_STEP) {
@@ -127,7 +134,7 @@ void python_arena_fill(void)
 	collapse();
 }
 
-void python_arena_scatter(void)
+void python_pages_scatter(void)
 {
 	uintptr_t used = next_place - region, place;
 
@@ -137,4 +144,57 @@ void python_arena_scatter(void)
 		return;
 	/* the second half is left to grow into */
 	next_place += place % (region_bytes / 2 - used) & ~(page_bytes() - 1);
+}
+
+/* Some interpreters specialise code at its second run, some after dozens. */
+enum { ROUNDS = 64 };
+
+static void format_current_error(void)
+{
+	AUTO_OBJECT *exception = python_error_take();
+	AUTO_OBJECT *message = NULL;
+	AUTO_OBJECT *text = exception ? python_traceback_format(exception, &message) : NULL;
+
+	PyErr_Clear();
+}
+
+static void run(const char *code)
+{
+	const struct job job = { .kind = JOB_SCRIPT, .code = code, .code_length = strlen(code) };
+	AUTO_BUFFER report = BUFFER_INIT(1024);
+	AUTO_OBJECT *filename = PyUnicode_FromString("main.py");
+	int flags = 0;
+
+	if (filename && python_main_create(false) == 0) {
+		AUTO_OBJECT *value = python_job_evaluate(&job, filename, &flags);
+
+		if (value)
+			python_report_ended(value, filename, &report);
+		else
+			format_current_error();
+	}
+	PyErr_Clear();
+	python_source_forget();
+	python_finish_rehearse();
+}
+
+void python_pages_warm_zygote(void)
+{
+	static const char *const samples[] = {
+		"print(end='')",
+		"if True: print(end='')",
+		"def f(x):\n    return x + missing\nf(1)",
+		"def f(x):\n    raise ValueError(x)\nf('text')",
+		"x = = 1",
+	};
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
+			run(samples[i]);
+	}
+}
+
+void python_pages_warm_fork(void)
+{
+	run("print(end='')");
 }
