@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/owned.h"
+
+enum { VARIABLE_BYTES = 96 };
 
 static const struct setting *find_setting(const struct settings *settings, const char *name)
 {
@@ -156,16 +159,46 @@ int settings_read_file(const struct settings *settings, const char *path,
 	return failed;
 }
 
+/* The variable that sets it: EXECUTOR_WALL_MS for wall_ms. */
+static void variable_name(const struct settings *settings, const struct setting *setting,
+			  char out[VARIABLE_BYTES])
+{
+	snprintf(out, VARIABLE_BYTES, "%s%s", settings->environment_prefix, setting->name);
+	for (char *c = out; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+}
+
+/* A variable with our prefix that sets nothing is an error, as it would be in a file. */
+static int check_variable(const struct settings *settings, const char *variable,
+			  char error[SETTINGS_ERROR_BYTES])
+{
+	size_t prefix = strlen(settings->environment_prefix);
+	size_t length = strcspn(variable, "=");
+	char name[VARIABLE_BYTES];
+
+	if (strncmp(variable, settings->environment_prefix, prefix) != 0)
+		return 0;
+	for (size_t i = 0; i < settings->count; i++) {
+		variable_name(settings, &settings->table[i], name);
+		if (strlen(name) == length && !memcmp(name, variable, length))
+			return 0;
+	}
+	snprintf(error, SETTINGS_ERROR_BYTES,
+		 "environment: unknown setting \"%.*s\" (--sample-config prints all)",
+		 (int)(length < 80 ? length : 80), variable);
+	return -EINVAL;
+}
+
 int settings_read_environment(const struct settings *settings, char error[SETTINGS_ERROR_BYTES])
 {
+	for (char **variable = environ; variable && *variable; variable++)
+		if (check_variable(settings, *variable, error))
+			return -EINVAL;
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *setting = &settings->table[i];
-		char name[96];
+		char name[VARIABLE_BYTES];
 
-		snprintf(name, sizeof name, "%s%s", settings->environment_prefix, setting->name);
-		for (char *c = name; *c; c++)
-			*c = (char)toupper((unsigned char)*c);
-
+		variable_name(settings, setting, name);
 		const char *used = name;
 		const char *text = getenv(name);
 		if (!text && setting->environment) {

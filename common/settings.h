@@ -4,7 +4,8 @@
  * winning, by its default, in the key=value file (--config FILE), in the
  * environment (NAME in capitals, or an alias) and as an option (--name VALUE,
  * underscores as dashes). Anything unknown or out of range is an error whose
- * text names the place, what is wrong and what was expected. */
+ * text names the place, what is wrong and what was expected; in the environment
+ * what begins with the program's prefix counts as meant for it. */
 #ifndef VIVARIUM_SETTINGS_H
 #define VIVARIUM_SETTINGS_H
 

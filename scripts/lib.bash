@@ -21,6 +21,7 @@ BUILD_PACKAGES=(autoconf automake gcc libc6-dev make pkg-config
 	libcap-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev)
 RUN_PACKAGES=(python3 nginx passwd util-linux)
 TEST_PACKAGES=(libcmocka-dev python3-venv)
+LIBRARIES=(fcgi json-c libcap libseccomp python3-embed cmocka) # as pkg-config calls them
 
 package_installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -72,9 +73,35 @@ need_user() {
 
 # ---- building -----------------------------------------------------------------------------
 
+# Under sudo the tree stays its owner's: what writes in it runs as that user.
+tree_owner() { stat -c %U .; }
+
+as_tree_owner() { # a function of this file, or a command, with its arguments
+	local owner
+	owner=$(tree_owner)
+	if [[ $(id -u) != 0 || $owner == root || $owner == UNKNOWN ]]; then
+		"$@"
+	else
+		runuser -u "$owner" -- bash -c 'source scripts/lib.bash; "$@"' "$0" "$@"
+	fi
+}
+
+# What tests that need root have left in a build folder.
+give_to_tree_owner() {
+	local owner
+	owner=$(tree_owner)
+	[[ $(id -u) != 0 || $owner == root || $owner == UNKNOWN || ! -d $1 ]] ||
+		find "$1" -xdev ! -user "$owner" -exec chown -h "$owner:" {} +
+}
+
 # build FOLDER [configure's options]: build there; all output goes to FOLDER/build.log, and
 # its end to the terminal if the build fails. VIVARIUM_CONFIGURE holds further options.
 build() {
+	give_to_tree_owner "$1" # left by an earlier version, which built as root
+	as_tree_owner build_as_we_are "$@"
+}
+
+build_as_we_are() {
 	local folder=$1 lock status=0
 	shift
 	mkdir -p "$folder"
@@ -88,25 +115,32 @@ build() {
 	return 1
 }
 
+pkg_config() { env -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR /usr/bin/pkg-config "$@"; }
+
 build_steps() {
-	local folder=$1 further
+	local folder=$1 further libraries
 	shift
 	read -ra further <<<"${VIVARIUM_CONFIGURE:-}"
 	if [[ ! -x configure || ! -e Makefile.in || configure.ac -nt configure ]]; then
 		autoreconf -fi || return
 	fi
+	# Configured again when a library has come, gone or changed since: cmocka, above all,
+	# which scripts/up does not need and scripts/test does.
+	libraries=$(pkg_config --modversion "${LIBRARIES[@]}" 2>&1 || true)
 	# pkg-config and the Python it names are the system's, whatever comes first on PATH.
-	if [[ ! -e $folder/Makefile ]]; then
+	if [[ ! -e $folder/Makefile || $libraries != "$(cat "$folder/libraries" 2>/dev/null)" ]]; then
 		(cd "$folder" && env -u PKG_CONFIG_PATH -u PKG_CONFIG_LIBDIR \
 			PKG_CONFIG=/usr/bin/pkg-config "$OLDPWD/configure" -q "$@" "${further[@]}") || return
+		echo "$libraries" >"$folder/libraries"
 	fi
 	make -C "$folder" -j"$(nproc)"
 }
 
 # ---- processes ----------------------------------------------------------------------------
 
-# A pid file (scripts/supervise writes them) holds the pid and the time at which that process started, in clock ticks
-# since boot: a pid that was given to another process in the meantime is not ours.
+# A pid file (scripts/supervise writes them) begins with the pid and the time at which that
+# process started, in clock ticks since boot: a pid that was given to another process in the
+# meantime is not ours.
 start_time() {
 	local stat fields
 	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
@@ -116,8 +150,8 @@ start_time() {
 
 # Print the pid in this file if its process still lives (a zombie does not).
 living_pid() {
-	local pid started stat
-	{ read -r pid started <"$1"; } 2>/dev/null || return 1
+	local pid started _ stat
+	{ read -r pid started _ <"$1"; } 2>/dev/null || return 1
 	[[ -n $started && $(start_time "$pid") == "$started" ]] || return 1
 	{ stat=$(<"/proc/$pid/stat"); } 2>/dev/null || return 1
 	[[ ${stat##*) } != Z* ]] || return 1
@@ -133,6 +167,17 @@ wait_gone() {
 	done
 }
 
+# Processes that a supervisor of this state folder has started: their program lies in it, or
+# their standard error is a log in it. Also those that no pid file names any more.
+processes_of() {
+	local process
+	for process in /proc/[0-9]*; do
+		case $(readlink "$process/exe" "$process/fd/2" 2>/dev/null | tr '\n' ' ') in
+		"$1"/*-[12]/* | "$1"/bin/* | *" $1/log/"*) echo "${process#/proc/}" ;;
+		esac
+	done
+}
+
 # ---- the service ----------------------------------------------------------------------------
 
 # Can other users get to this folder? (Workers and the application run as other users.)
@@ -145,14 +190,45 @@ reachable_by_others() {
 	done
 }
 
+# Could anybody but root put another file or folder in the place of this one? Prints who
+# could. (In a folder with the sticky bit, such as /tmp, one can only move what is one's own.)
+unsafe_because() {
+	local folder mode target
+	target=$(realpath -m "$1")
+	folder=$target
+	while [[ ! -e $folder ]]; do folder=$(dirname "$folder"); done
+	while true; do
+		mode=0$(stat -c %a "$folder")
+		if [[ $(stat -c %u "$folder") != 0 ]]; then
+			echo "$folder belongs to $(stat -c %U "$folder")"
+			return
+		fi
+		if ((mode & 022)) && { [[ $folder == "$target" ]] || ((!(mode & 01000))); }; then
+			echo "others than root may write in $folder (its mode is ${mode#0})"
+			return
+		fi
+		[[ $folder != / ]] || return 0
+		folder=$(dirname "$folder")
+	done
+}
+
 # Where the state goes if nobody says otherwise. /run would be the place for it, were it
 # not mounted noexec: the programs are kept there too.
 default_state_dir() {
-	if reachable_by_others "$PWD/build"; then
+	if reachable_by_others "$PWD/build" && [[ -z $(unsafe_because "$PWD/build/run") ]]; then
 		echo "$PWD/build/run"
 	else
 		echo "/var/lib/vivarium-${PORT:-5000}"
 	fi
+}
+
+# One script at a time works on a state folder. The lock ends with the script; whatever it
+# starts and leaves must be started with {state_lock}>&-.
+lock_state() {
+	exec {state_lock}>>"$1/lock"
+	flock -n "$state_lock" && return
+	say "waiting: another scripts/up or scripts/down works on $1"
+	flock -w 300 "$state_lock" || fail "it has worked on $1 for five minutes; look at the process with: fuser $1/lock"
 }
 
 # http_get ADDRESS PORT PATH: print the answer, head and body.

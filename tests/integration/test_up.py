@@ -1,12 +1,15 @@
 """scripts/up and scripts/down: start, start again, a daemon that dies, stop, stop after a crash."""
 
+import concurrent.futures
 import json
 import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -25,6 +28,11 @@ def free_port():
 def script(name, *arguments, **environment):
     return subprocess.run([f"{ROOT}/scripts/{name}", *arguments], capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL,
                           env={**os.environ, **environment})
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def alive(pid):
@@ -58,6 +66,26 @@ class Service:
     def pid(self, name):
         with open(f"{self.state}/{name}.pid", encoding="ascii") as file:
             return int(file.read().split()[0])
+
+    def pids(self):
+        return {name: self.pid(name) for name in DAEMONS}
+
+    def wait_retired(self):
+        """Until the daemons before the last take-over have ended."""
+        end = time.monotonic() + 100
+        while read(f"{self.state}/status").split()[1:] != ["serving"]:
+            if time.monotonic() > end:
+                raise AssertionError("still: " + read(f"{self.state}/status"))
+            time.sleep(0.05)
+
+    def call(self, method, path, body=None):
+        """(status, document)"""
+        request = urllib.request.Request(self.url + path, None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or "null")
 
     def healthy(self):
         try:
@@ -168,12 +196,122 @@ class Life(unittest.TestCase):
         with open(self.service.state + "/log/supervise.log", encoding="utf-8") as log:
             self.assertIn("executor (process", log.read())
 
-    def test_second_up_restarts(self):
-        before = [self.service.pid(name) for name in (*DAEMONS, "supervise")]
+    def test_state_is_roots(self):
+        """Nothing that root writes or runs lies where another user could replace it."""
+        for folder, folders, names in os.walk(self.service.state):
+            folders[:] = [name for name in folders if (folder, name) not in ((self.service.state, "nginx"), (self.service.state, "user_files"))]
+            for name in names + folders:
+                found = os.lstat(os.path.join(folder, name))
+                if name not in ("nginx-access.log", "executor.sock"):
+                    self.assertEqual(found.st_uid, 0, name)
+                if not stat.S_ISLNK(found.st_mode) and not stat.S_ISSOCK(found.st_mode):
+                    self.assertEqual(found.st_mode & 0o022, 0, name)
+                if name.endswith(".log"):
+                    self.assertEqual(found.st_mode & 0o777, 0o640, name)
+
+    def test_every_line_of_the_logs_has_its_time(self):
+        self.service.run("print(1)")
+        self.service.call("GET", "/nothing/here?secret=1")
+        for name in (*DAEMONS, "supervise", "nginx-access"):
+            for line in read(f"{self.service.state}/log/{name}.log").splitlines():
+                self.assertRegex(line, r"^20\d\d[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d", name)
+        asked = read(f"{self.service.state}/log/nginx-access.log").splitlines()[-1]
+        self.assertIn('"GET /nothing/here" 404', asked)
+        self.assertNotIn("secret", asked)
+
+    def test_second_up_changes_nothing_where_nothing_has_changed(self):
+        status, session = self.service.call("POST", "/api/v1/sessions", {})
+        self.assertEqual(status, 201)
+        before = self.service.pids()
         done = self.service.up(VIVARIUM_NO_BUILD="")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("building", done.stdout)
-        self.assertFalse([pid for pid in before if alive(pid)])
+        self.assertEqual(self.service.pids(), before)
+        self.assertEqual(self.service.call("DELETE", "/api/v1/sessions/" + session["id"])[0], 204)
+
+    def test_taken_over_without_a_refused_request(self):
+        """Two take-overs under load: new executor and application, nginx reloaded."""
+        over, answers = threading.Event(), []
+
+        def load():
+            while not over.is_set():
+                try:
+                    answers.append(self.service.call("POST", "/api/v1/execute", {"code": "print(1)"})[0])
+                except OSError as error:
+                    answers.append(error)
+
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            before = self.service.pids()
+            for running in ("11", "12"):
+                done = self.service.up(EXECUTOR_RUNNING=running)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertEqual(self.service.call("GET", "/api/v1/info")[1]["counters"]["limit_running"], int(running))
+            self.service.wait_retired()
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.assertGreater(len(answers), 20)
+        self.assertEqual([answer for answer in answers if answer != 200], [])
+        after = self.service.pids()
+        self.assertEqual(after["nginx"], before["nginx"])
+        self.assertFalse([name for name in ("executor", "fcgi-app") if after[name] == before[name] or alive(before[name])])
+        self.assertFalse([name for name in os.listdir(self.service.state) if name.endswith(".old.pid")])
+        # Given once, kept: also when the next start is not told.
+        self.assertIn("EXECUTOR_RUNNING=12\n", read(self.service.state + "/settings"))
+        self.assertEqual(self.service.up().returncode, 0)
+        self.assertEqual(self.service.pids(), after)
+        # An empty value forgets it.
+        self.assertEqual(self.service.up(EXECUTOR_RUNNING="").returncode, 0)
+        self.assertNotIn("EXECUTOR_RUNNING", read(self.service.state + "/settings"))
+        self.service.wait_retired()
+
+    def test_what_runs_is_answered_by_whom_it_was_sent_to(self):
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.service.call("POST", "/api/v1/execute", {"code": "import time; time.sleep(4); print('late')"})))
+        thread.start()
+        time.sleep(0.5)
+        self.assertEqual(script("up", "--detach", "--no-install", "--restart", "--state-dir", self.service.state).returncode, 0)
+        self.assertEqual(answers, [])
+        thread.join()
+        self.assertEqual((answers[0][0], answers[0][1]["stdout"]), (200, "late\n"))
+        self.service.wait_retired()
+
+    def test_nothing_wrong_is_taken_over(self):
+        """A wrong setting, a wrong file, an executor that does not serve: what runs goes on."""
+        before, settings = self.service.pids(), self.service.state + "/settings"
+        kept = read(settings)
+        for name, value, said in (("EXECUTOR_RUNNING", "0", "EXECUTOR_RUNNING"), ("EXECUTOR_RUNING", "3", "EXECUTOR_RUNING"), ("FCGI_APP_THREAD", "3", "FCGI_APP_THREAD"),
+                                  ("RATE_LIMIT", "abc", "RATE_LIMIT"), ("RATE_LIMITS", "1r/s", "RATE_LIMITS"), ("NGINX_WORKERS", "1", "NGINX_WORKERS"),
+                                  ("LISTEN_ADDRESS", "999.1.1.1", "nginx refuses"), ("VIVARIUM_LOG_BYTES", "1k", "VIVARIUM_LOG_BYTES"),
+                                  ("EXECUTOR_ZYGOTE_PATH", "/bin/true", "what ran before goes on")):
+            with self.subTest(setting=name, value=value):
+                done = self.service.up(**{name: value})
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(said, done.stderr)
+                self.assertEqual(self.service.pids(), before)
+                self.assertEqual(self.service.run("print(1)"), "1\n")
+                if name != "EXECUTOR_ZYGOTE_PATH":
+                    self.assertEqual(read(settings), kept)
+        for line, said in (("EXECUTOR_RUNNING 3", "line"), ("SOMETHING=3", "SOMETHING")):
+            with open(settings, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+            done = self.service.up()
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(said, done.stderr)
+            with open(settings, "w", encoding="utf-8") as file:
+                file.write(kept)
+        self.assertEqual(self.service.pids(), before)
+        self.assertEqual(self.service.up().returncode, 0)
+
+    def test_two_at_once(self):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            done = list(pool.map(lambda _: self.service.up(), range(3)))
+        self.assertEqual([one.returncode for one in done], [0, 0, 0], [one.stderr for one in done])
+        self.assertTrue(any("waiting: another scripts/up" in one.stdout for one in done))
         self.assertTrue(self.service.healthy())
 
     def test_taken_port_is_refused(self):
@@ -215,6 +353,43 @@ class Ends(unittest.TestCase):
             os.kill(pid, signal.SIGKILL)
         self.start()
         self.assertTrue(self.service.healthy())
+
+    def test_up_finds_what_no_pid_file_names(self):
+        pids = self.start()
+        os.kill(pids[0], signal.SIGKILL)
+        for name in os.listdir(self.service.state):
+            if name.endswith(".pid"):
+                os.unlink(f"{self.service.state}/{name}")
+        done = self.service.up()
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("ending what is left", done.stdout)
+        self.assertFalse([pid for pid in pids if alive(pid)])
+        self.assertTrue(self.service.healthy())
+
+    def test_logs_are_bounded(self):
+        self.assertEqual(self.service.up(VIVARIUM_LOG_BYTES="10000").returncode, 0)
+        log = self.service.state + "/log/fcgi-app.log"
+        end = time.monotonic() + 60
+        while not os.path.exists(log + ".1"):
+            self.assertLess(time.monotonic(), end, "the log was not moved")
+            for _ in range(10):
+                self.service.healthy()
+        self.assertLess(os.path.getsize(log), 10000)
+        self.assertEqual(os.stat(log + ".1").st_mode & 0o777, 0o640)
+
+    def test_folder_of_another_user(self):
+        """He could have root run what he likes."""
+        for owner, mode in ((65534, 0o755), (0, 0o777), (0, 0o1777)):
+            folder = self.service.work + "/other"
+            os.makedirs(folder + "/state")
+            for path in (folder + "/state", folder) if mode != 0o1777 else (folder + "/state",):
+                os.chown(path, owner, 0)
+                os.chmod(path, mode)
+            done = script("up", "--detach", "--no-install", "--port", str(self.service.port), "--state-dir", folder + "/state")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(folder, done.stderr)
+            self.assertEqual(os.listdir(folder + "/state"), [])
+            shutil.rmtree(folder)
 
     def test_down_leaves_strangers_alone(self):
         """A pid in our file that now is another process's must not be killed."""

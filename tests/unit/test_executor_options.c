@@ -139,6 +139,11 @@ static void test_environment_errors(void **state)
 	assert_int_equal(parse(message, NULL, NULL, NULL), -2);
 	assert_non_null(strstr(message, "EXECUTOR_RUNNING"));
 	unsetenv("EXECUTOR_RUNNING");
+
+	setenv("EXECUTOR_RUNING", "3", 1); /* nobody may think that it counts */
+	assert_int_equal(parse(message, NULL, NULL, NULL), -2);
+	assert_non_null(strstr(message, "unknown setting \"EXECUTOR_RUNING\""));
+	unsetenv("EXECUTOR_RUNING");
 }
 
 static void test_aliases(void **state)
