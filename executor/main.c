@@ -126,8 +126,8 @@ static void on_stop_timer(struct loop_timer *timer)
 	bool over = !executor->server || !server_calls(executor->server) ||
 		    loop_now_us() >= daemon->stop_at_us;
 
-	if (over ||
-	    loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US, on_stop_timer))
+	if (over || loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US,
+				   on_stop_timer))
 		end_everything(daemon);
 }
 
@@ -207,8 +207,7 @@ static void on_examined(struct executor *executor)
 	if (daemon->doctor_only)
 		doctor_print(executor->doctor, stdout);
 	if (!doctor_healthy(executor->doctor)) {
-		log_error(
-			"not serving: a wall of the sandbox does not hold; see executor --doctor");
+		log_error("not serving: a wall of the sandbox does not hold; see executor --doctor");
 		daemon->exit_status = EXIT_UNSAFE;
 		end_everything(daemon);
 		return;
@@ -217,14 +216,14 @@ static void on_examined(struct executor *executor)
 		end_everything(daemon);
 		return;
 	}
-	int error = server_new(
-		&(struct server_config){ .loop = executor->loop,
-					 .path = executor->options.socket,
-					 .peer = executor->peer,
-					 .operations = operations,
-					 .operation_count = sizeof operations / sizeof *operations,
-					 .context = executor },
-		&executor->server);
+	int error = server_new(&(struct server_config){
+				       .loop = executor->loop,
+				       .path = executor->options.socket,
+				       .peer = executor->peer,
+				       .operations = operations,
+				       .operation_count = sizeof operations / sizeof *operations,
+				       .context = executor },
+			       &executor->server);
 	if (error) {
 		log_error("cannot listen on %s: %s", executor->options.socket, strerror(-error));
 		daemon->exit_status = EXIT_UNSAFE;
@@ -313,8 +312,8 @@ static void watch_signals(struct daemon *daemon)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	error = fd < 0 ? -errno
-		       : loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
+	error = fd < 0 ? -errno :
+			 loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
 	if (error)
 		die("watch for signals", error);
 }
@@ -339,17 +338,17 @@ static void make_parts(struct daemon *daemon)
 		error = offload_new(executor->loop, &executor->offload);
 	if (!error)
 		error = sandboxes_new(
-			&(struct sandboxes_config){ .loop = executor->loop,
-						    .cgroups = executor->cgroups,
-						    .slots = executor->slots,
-						    .offload = executor->offload,
-						    .uid_base =
-							    (uid_t)options->uid_base + SLOT_UIDS,
-						    .cpu_percent = options->cpu_percent,
-						    .undo_depth_max = deepest_undo(),
-						    .limits = profiles[PROFILE_NATIVE].limits,
-						    .gone = on_gone,
-						    .context = daemon },
+			&(struct sandboxes_config){
+				.loop = executor->loop,
+				.cgroups = executor->cgroups,
+				.slots = executor->slots,
+				.offload = executor->offload,
+				.uid_base = (uid_t)options->uid_base + SLOT_UIDS,
+				.cpu_percent = options->cpu_percent,
+				.undo_depth_max = deepest_undo(),
+				.limits = profiles[PROFILE_NATIVE].limits,
+				.gone = on_gone,
+				.context = daemon },
 			&executor->sandboxes);
 	if (!error)
 		error = pool_new(&(struct pool_config){ .loop = executor->loop,
@@ -378,20 +377,19 @@ static void start_zygotes(struct daemon *daemon)
 
 	if (program < 0)
 		die("open the zygote program (setting zygote_path)", -errno);
-	int error =
-		zygote_pool_new(&(struct zygote_pool_config){ .loop = executor->loop,
-							      .zygotes = options->zygotes,
-							      .max_forks = options->zygote_forks,
-							      .max_age_ms = options->zygote_age_ms,
-							      .preloads = options->preloads,
-							      .root_paths = options->root_paths,
-							      .program = program,
-							      .uid = (uid_t)options->uid_base,
-							      .spawned = on_spawned,
-							      .warm = on_warm,
-							      .hopeless = on_hopeless,
-							      .retired = on_retired,
-							      .context = daemon },
+	int error = zygote_pool_new(&(struct zygote_pool_config){ .loop = executor->loop,
+							  .zygotes = options->zygotes,
+							  .max_forks = options->zygote_forks,
+							  .max_age_ms = options->zygote_age_ms,
+							  .preloads = options->preloads,
+							  .root_paths = options->root_paths,
+							  .program = program,
+							  .uid = (uid_t)options->uid_base,
+							  .spawned = on_spawned,
+							  .warm = on_warm,
+							  .hopeless = on_hopeless,
+							  .retired = on_retired,
+							  .context = daemon },
 				&executor->zygote_pool);
 	if (error)
 		die("start the zygotes", error);

@@ -15,51 +15,45 @@
 /* The table needs addresses; options_parse() gives the result out. */
 static struct options storage;
 
-#define NUMBER(member, least_, most_, fallback_, help_)                                            \
-	{                                                                                          \
-		.name = #member, .kind = SETTING_NUMBER, .value = &storage.member,                 \
-		.fallback = fallback_, .least = least_, .most = most_, .help = help_               \
-	}
-#define TEXT(member, fallback_, help_)                                                             \
-	{                                                                                          \
-		.name = #member, .kind = SETTING_TEXT, .value = &storage.member,                   \
-		.fallback = fallback_, .help = help_                                               \
-	}
-#define LIMIT(PROFILE, profile_, path_, name_, least_, most_, fallback_, help_)                    \
-	{                                                                                          \
-		.name = profile_ "_" name_, .kind = SETTING_NUMBER,                                \
-		.value = &profiles[PROFILE].path_, .fallback = fallback_, .least = least_,         \
-		.most = most_, .help = "profile " profile_ ": " help_                              \
-	}
+#define NUMBER(member, least_, most_, fallback_, help_)                                     \
+	{ .name = #member, .kind = SETTING_NUMBER, .value = &storage.member,                \
+	  .fallback = fallback_, .least = least_, .most = most_, .help = help_ }
+#define TEXT(member, fallback_, help_)                                                      \
+	{ .name = #member, .kind = SETTING_TEXT, .value = &storage.member,                  \
+	  .fallback = fallback_, .help = help_ }
+#define LIMIT(PROFILE, profile_, path_, name_, least_, most_, fallback_, help_)             \
+	{ .name = profile_ "_" name_, .kind = SETTING_NUMBER,                               \
+	  .value = &profiles[PROFILE].path_, .fallback = fallback_, .least = least_,        \
+	  .most = most_, .help = "profile " profile_ ": " help_ }
 
 /* One row a limit; what differs between the profiles are the arguments. */
-#define PROFILE_ROWS(PROFILE, name_, wall_ms_, memory_bytes_, sessions_, idle_ms_, lifetime_ms_)   \
-	LIMIT(PROFILE, name_, limits.wall_ms, "wall_ms", 1, 3600000, wall_ms_,                     \
-	      "wall time of a run, ms"),                                                           \
-		LIMIT(PROFILE, name_, limits.cpu_ms, "cpu_ms", 1, 3600000, wall_ms_,               \
-		      "CPU time of a run, all processes together, ms"),                            \
-		LIMIT(PROFILE, name_, limits.memory_bytes, "memory_bytes", 16 << 20, 1ull << 40,   \
-		      memory_bytes_, "memory, files in the workspace included, bytes"),            \
-		LIMIT(PROFILE, name_, limits.output_bytes, "output_bytes", 1, 32 << 20, "1048576", \
-		      "stdout and stderr together, bytes"),                                        \
-		LIMIT(PROFILE, name_, limits.processes, "processes", 1, 4096, "64",                \
-		      "processes and threads"),                                                    \
-		LIMIT(PROFILE, name_, limits.open_files, "open_files", 16, 65536, "256",           \
-		      "open files of a process"),                                                  \
-		LIMIT(PROFILE, name_, limits.file_bytes, "file_bytes", 1, 1ull << 40, "67108864",  \
-		      "size of a single file, bytes"),                                             \
-		LIMIT(PROFILE, name_, limits.workspace_bytes, "workspace_bytes", 64 << 10,         \
-		      1ull << 40, "67108864", "all files of a sandbox, bytes"),                    \
-		LIMIT(PROFILE, name_, limits.workspace_inodes, "workspace_inodes", 16, 1 << 20,    \
-		      "8192", "files and folders of a sandbox"),                                   \
-		LIMIT(PROFILE, name_, sessions, "sessions", 0, 100000, sessions_,                  \
-		      "sessions at the same time"),                                                \
-		LIMIT(PROFILE, name_, session.idle_ms, "idle_ms", 1, 0, idle_ms_,                  \
-		      "a session ends after so long without a request, ms"),                       \
-		LIMIT(PROFILE, name_, session.lifetime_ms, "lifetime_ms", 1, 0, lifetime_ms_,      \
-		      "a session ends at this age, ms"),                                           \
-		LIMIT(PROFILE, name_, session.undo_depth, "undo_depth", 0, 15, "3",                \
-		      "cells that can be undone")
+#define PROFILE_ROWS(PROFILE, name_, wall_ms_, memory_bytes_, sessions_, idle_ms_, lifetime_ms_)  \
+	LIMIT(PROFILE, name_, limits.wall_ms, "wall_ms", 1, 3600000, wall_ms_,                    \
+	      "wall time of a run, ms"),                                                          \
+	LIMIT(PROFILE, name_, limits.cpu_ms, "cpu_ms", 1, 3600000, wall_ms_,                      \
+	      "CPU time of a run, all processes together, ms"),                                   \
+	LIMIT(PROFILE, name_, limits.memory_bytes, "memory_bytes", 16 << 20, 1ull << 40,          \
+	      memory_bytes_, "memory, files in the workspace included, bytes"),                   \
+	LIMIT(PROFILE, name_, limits.output_bytes, "output_bytes", 1, 32 << 20, "1048576",        \
+	      "stdout and stderr together, bytes"),                                               \
+	LIMIT(PROFILE, name_, limits.processes, "processes", 1, 4096, "64",                       \
+	      "processes and threads"),                                                           \
+	LIMIT(PROFILE, name_, limits.open_files, "open_files", 16, 65536, "256",                  \
+	      "open files of a process"),                                                         \
+	LIMIT(PROFILE, name_, limits.file_bytes, "file_bytes", 1, 1ull << 40, "67108864",         \
+	      "size of a single file, bytes"),                                                    \
+	LIMIT(PROFILE, name_, limits.workspace_bytes, "workspace_bytes", 64 << 10, 1ull << 40,        \
+	      "67108864", "all files of a sandbox, bytes"),                                       \
+	LIMIT(PROFILE, name_, limits.workspace_inodes, "workspace_inodes", 16, 1 << 20, "8192",   \
+	      "files and folders of a sandbox"),                                                  \
+	LIMIT(PROFILE, name_, sessions, "sessions", 0, 100000, sessions_,                         \
+	      "sessions at the same time"),                                                       \
+	LIMIT(PROFILE, name_, session.idle_ms, "idle_ms", 1, 0, idle_ms_,                         \
+	      "a session ends after so long without a request, ms"),                              \
+	LIMIT(PROFILE, name_, session.lifetime_ms, "lifetime_ms", 1, 0, lifetime_ms_,             \
+	      "a session ends at this age, ms"),                                                  \
+	LIMIT(PROFILE, name_, session.undo_depth, "undo_depth", 0, 15, "3",                     \
+	      "cells that can be undone")
 
 static const struct setting table[] = {
 	TEXT(socket, "/run/vivarium/executor.sock", "the socket to listen on"),
@@ -99,9 +93,7 @@ static const struct setting table[] = {
 	NUMBER(sandboxes, 1, 16384, "2048", "sandboxes in all; each takes 16 uids"),
 	TEXT(cgroup_parent, "", "make our cgroup below this one; empty: find out"),
 	TEXT(cgroup_name, "", "our cgroup's name; empty: vivarium- and a hash of the socket"),
-	{ .name = "allow_no_cgroups",
-	  .kind = SETTING_BOOL,
-	  .value = &storage.allow_no_cgroups,
+	{ .name = "allow_no_cgroups", .kind = SETTING_BOOL, .value = &storage.allow_no_cgroups,
 	  .fallback = "off",
 	  .help = "serve without limits on memory, processes and CPU where there are no cgroups" },
 	NUMBER(shutdown_ms, 0, 600000, "35000", "how long SIGTERM lets runs go on, ms"),
@@ -160,8 +152,7 @@ static int read_aliases(char error[SETTINGS_ERROR_BYTES])
 static void print_help(void)
 {
 	printf("usage: executor [--config FILE] [--NAME VALUE ...]\n"
-	       "       executor --doctor | --check-config | --sample-config | --version | "
-	       "--help\n\n"
+	       "       executor --doctor | --check-config | --sample-config | --version | --help\n\n"
 	       "Runs untrusted Python in sandboxes, for fcgi-app, over a UNIX socket.\n\n"
 	       "  --config FILE                    read settings (name = value) from FILE\n"
 	       "  --doctor                         try every wall of a sandbox, print the table\n"
@@ -196,8 +187,8 @@ static struct option *long_options(char *names)
 		for (char *c = name; *c; c++)
 			if (*c == '_')
 				*c = '-';
-		all[FIXED + i] =
-			(struct option){ name, required_argument, NULL, OPT_FIRST + (int)i };
+		all[FIXED + i] = (struct option){ name, required_argument, NULL,
+						  OPT_FIRST + (int)i };
 	}
 	return all;
 }

@@ -136,13 +136,12 @@ static void run_job(struct mailbox *mailbox)
 	if (job.replay_length)
 		replay(&job, code);
 
-	int exit_code =
-		python_run(&(struct job){ .kind = (enum job_kind)job.kind,
-					  .code = code + job.replay_length,
-					  .code_length = job.payload_length - job.replay_length,
-					  .restricted = job.flags & MAILBOX_RESTRICTED,
-					  .execution = job.execution },
-			   &report);
+	int exit_code = python_run(&(struct job){ .kind = (enum job_kind)job.kind,
+						  .code = code + job.replay_length,
+						  .code_length = job.payload_length - job.replay_length,
+						  .restricted = job.flags & MAILBOX_RESTRICTED,
+						  .execution = job.execution },
+				   &report);
 	if (job.kind == JOB_SCRIPT)
 		exit_code = python_finish(exit_code);
 	deliver(mailbox, &report, exit_code);

@@ -123,8 +123,7 @@ static void on_finish(struct loop_timer *timer)
 		call_refuse_busy(call, refusal, "The service is busy: no sandbox became free.",
 				 BUSY_RETRY_MS);
 	} else if (refusal != REFUSAL_COUNT) {
-		call_refuse_busy(call, refusal, "The sandbox could not be prepared.",
-				 BUSY_RETRY_MS);
+		call_refuse_busy(call, refusal, "The sandbox could not be prepared.", BUSY_RETRY_MS);
 	} else if (error) {
 		req_refuse_internal(call, "render the results", error);
 	} else {
@@ -245,9 +244,9 @@ static void choose_display(struct evaluation *evaluation)
 {
 	size_t share = DISPLAY_SHARE_BYTES / TEXTS_A_CASE / (evaluation->count + 1);
 
-	evaluation->display_bytes = share < DISPLAY_BYTES_LEAST  ? DISPLAY_BYTES_LEAST
-				    : share > DISPLAY_BYTES_MOST ? DISPLAY_BYTES_MOST
-								 : share;
+	evaluation->display_bytes = share < DISPLAY_BYTES_LEAST ? DISPLAY_BYTES_LEAST :
+				    share > DISPLAY_BYTES_MOST  ? DISPLAY_BYTES_MOST :
+								  share;
 }
 
 static bool fill(struct evaluation *evaluation, struct call *call)
@@ -285,9 +284,9 @@ void evaluate_handle(void *context, struct call *call)
 	}
 	call->context = evaluation;
 	call->cancel = on_cancel;
-	int error =
-		loop_set_timer(executor->loop, &evaluation->deadline,
-			       loop_now_us() + executor->options.evaluation_ms * 1000, on_deadline);
+	int error = loop_set_timer(executor->loop, &evaluation->deadline,
+				   loop_now_us() + executor->options.evaluation_ms * 1000,
+				   on_deadline);
 	if (!error)
 		error = verdicts_begin(&evaluation->verdicts, evaluation);
 	if (error) {

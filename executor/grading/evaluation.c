@@ -114,8 +114,7 @@ static bool worker_is_missing(const struct evaluation *evaluation)
 	for (size_t i = 0; i < evaluation->count; i++)
 		waiting += evaluation->cases[i].progress == CASE_WAITS;
 	for (size_t i = 0; i < WORKERS_MAX; i++)
-		takers += evaluation->workers[i].phase != WORKER_CLOSED &&
-			  !evaluation->workers[i].judged;
+		takers += evaluation->workers[i].phase != WORKER_CLOSED && !evaluation->workers[i].judged;
 	return waiting > takers && evaluation->got_bytes <= GOT_BYTES_MOST;
 }
 

@@ -21,8 +21,8 @@ static bool is_due(const struct verdicts *verdicts, const struct judged *judged)
 {
 	bool all_prepared = verdicts->prepared == verdicts->evaluation->count;
 
-	return all_prepared ? judged->progress == CASE_RAN
-			    : judged >= &verdicts->evaluation->cases[verdicts->prepared];
+	return all_prepared ? judged->progress == CASE_RAN :
+			      judged >= &verdicts->evaluation->cases[verdicts->prepared];
 }
 
 static void put_asked(struct buffer *list, const struct judged *judged, unsigned tag)
@@ -211,19 +211,19 @@ static int begin_job(struct verdicts *verdicts, const struct buffer *payload)
 
 	limits.wall_ms = limits.cpu_ms = VERDICT_WALL_MS;
 	return run_begin(
-		&(struct run_config){ .loop = evaluation->executor->loop,
-				      .sandbox = verdicts->sandbox,
-				      .limits = limits,
-				      .cpu_percent = evaluation->executor->options.cpu_percent,
-				      .job = { .kind = verdicts->prepared == evaluation->count
-							       ? JOB_COMPARE
-							       : JOB_PREPARE,
-					       .execution = 1,
-					       .payload = payload->data,
-					       .payload_length = payload->length },
-				      .owner = { .output = on_output,
-						 .finished = on_finished,
-						 .context = verdicts } },
+		&(struct run_config){
+			.loop = evaluation->executor->loop,
+			.sandbox = verdicts->sandbox,
+			.limits = limits,
+			.cpu_percent = evaluation->executor->options.cpu_percent,
+			.job = { .kind = verdicts->prepared == evaluation->count ? JOB_COMPARE :
+										  JOB_PREPARE,
+				 .execution = 1,
+				 .payload = payload->data,
+				 .payload_length = payload->length },
+			.owner = { .output = on_output,
+				   .finished = on_finished,
+				   .context = verdicts } },
 		&verdicts->run);
 }
 
@@ -262,9 +262,9 @@ static void on_died(void *context, struct sandbox *sandbox, int status)
 
 static void own_sandbox(struct verdicts *verdicts)
 {
-	sandbox_set_owner(
-		verdicts->sandbox,
-		&(struct sandbox_owner){ .died = on_died, .failed = on_lost, .context = verdicts });
+	sandbox_set_owner(verdicts->sandbox, &(struct sandbox_owner){ .died = on_died,
+								      .failed = on_lost,
+								      .context = verdicts });
 }
 
 static void on_granted(struct waiter *waiter, struct sandbox *sandbox)

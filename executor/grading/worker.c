@@ -87,9 +87,9 @@ static void on_died(void *context, struct sandbox *sandbox, int status)
 void worker_own_sandbox(struct worker *worker)
 {
 	sandbox_set_owner(worker->sandbox, &(struct sandbox_owner){ .idle = on_idle,
-								    .died = on_died,
-								    .failed = on_lost,
-								    .context = worker });
+								  .died = on_died,
+								  .failed = on_lost,
+								  .context = worker });
 }
 
 static void on_granted(struct waiter *waiter, struct sandbox *sandbox)

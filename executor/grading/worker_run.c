@@ -25,16 +25,16 @@ static int begin_run(struct worker *worker, enum worker_phase phase, struct sand
 	worker->phase = phase;
 	job.flags = evaluation->flags;
 	job.execution = 1;
-	return run_begin(
-		&(struct run_config){ .loop = evaluation->executor->loop,
-				      .sandbox = worker->sandbox,
-				      .limits = evaluation->limits,
-				      .cpu_percent = evaluation->executor->options.cpu_percent,
-				      .job = job,
-				      .owner = { .output = on_output,
-						 .finished = on_finished,
-						 .context = worker } },
-		&worker->run);
+	return run_begin(&(struct run_config){ .loop = evaluation->executor->loop,
+					       .sandbox = worker->sandbox,
+					       .limits = evaluation->limits,
+					       .cpu_percent =
+						       evaluation->executor->options.cpu_percent,
+					       .job = job,
+					       .owner = { .output = on_output,
+							  .finished = on_finished,
+							  .context = worker } },
+			 &worker->run);
 }
 
 static void end_run(struct worker *worker)
@@ -75,9 +75,9 @@ static void pass_on(struct buffer *list, const struct outcome *outcome, unsigned
 
 static void keep_exception(struct buffer *exception, const struct outcome *outcome, size_t most)
 {
-	static const unsigned tags[] = { FIELD_ENDED_BY,          FIELD_EXIT_CODE,
-					 FIELD_EXCEPTION_LINE,    FIELD_EXCEPTION_TYPE,
-					 FIELD_EXCEPTION_MESSAGE, FIELD_TRACEBACK };
+	static const unsigned tags[] = { FIELD_ENDED_BY, FIELD_EXIT_CODE, FIELD_EXCEPTION_LINE,
+					 FIELD_EXCEPTION_TYPE, FIELD_EXCEPTION_MESSAGE,
+					 FIELD_TRACEBACK };
 
 	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
 		pass_on(exception, outcome, tags[i], most);
@@ -115,8 +115,7 @@ void worker_load(struct worker *worker)
 }
 
 /* Has it come to its end in Python, or has it ended its process (os._exit(0))? */
-static struct outcome as_seen(const struct worker *worker, const struct outcome *given,
-			      unsigned proof)
+static struct outcome as_seen(const struct worker *worker, const struct outcome *given, unsigned proof)
 {
 	struct outcome outcome = *given;
 
@@ -153,8 +152,8 @@ static void on_load_failed(struct worker *worker, struct outcome *outcome)
 static void on_loaded(struct worker *worker, const struct outcome *given)
 {
 	struct outcome outcome = as_seen(worker, given, FIELD_ENDED_BY);
-	uint64_t ended_by =
-		fields_number(given->report, given->report_length, FIELD_ENDED_BY, ENDED_NORMALLY);
+	uint64_t ended_by = fields_number(given->report, given->report_length, FIELD_ENDED_BY,
+					  ENDED_NORMALLY);
 
 	if (outcome.status == STATUS_SUCCESS && ended_by != ENDED_NORMALLY) {
 		outcome.status = STATUS_ERROR; /* sys.exit(0), in the midst of it */
@@ -290,8 +289,8 @@ static int begin_call(struct worker *worker)
 
 	if (!error)
 		error = put(&payload, of_case(worker->judged, FIELD_CASE_INPUT));
-	return error ? error
-		     : begin_run(worker, WORKER_RUNS,
+	return error ? error :
+		       begin_run(worker, WORKER_RUNS,
 				 (struct sandbox_job){ .kind = JOB_CALL,
 						       .payload = payload.data,
 						       .payload_length = payload.length });

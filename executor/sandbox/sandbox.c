@@ -51,7 +51,7 @@ void sandboxes_free(struct sandboxes *sandboxes)
 }
 
 int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const int *fds,
-		     size_t count)
+		       size_t count)
 {
 	struct init_request request = {
 		.op = op,
@@ -87,8 +87,8 @@ static void on_interpreter_died(struct sandbox *sandbox, int status)
 	case SANDBOX_ASKS:
 	case SANDBOX_IDLE:
 	case SANDBOX_FREEZES:
-		sandbox_drain(sandbox,
-			      sandbox->phase == SANDBOX_BUSY || sandbox->phase == SANDBOX_ASKS);
+		sandbox_drain(sandbox, sandbox->phase == SANDBOX_BUSY ||
+					       sandbox->phase == SANDBOX_ASKS);
 		if (sandbox->phase != SANDBOX_DIES && sandbox->phase != SANDBOX_SWEEPS)
 			sandbox->owner.died(sandbox->owner.context, sandbox, status);
 		break;

@@ -147,8 +147,8 @@ bool sandbox_command_keeps(const struct sandbox *sandbox, pid_t pid)
 	const struct command *command = &sandbox->command;
 
 	return pid == sandbox->interpreter.pid ||
-	       (command->before_count &&
-		bsearch(&pid, command->before, command->before_count, sizeof pid, compare_pids));
+	       (command->before_count && bsearch(&pid, command->before, command->before_count,
+						 sizeof pid, compare_pids));
 }
 
 int sandbox_kill_command(struct sandbox *sandbox)

@@ -181,9 +181,9 @@ int sandbox_join(struct sandbox *sandbox)
 
 	if (!sandbox->original.pid)
 		return -ECHILD;
-	int error =
-		loop_set_timer(loop, &sandbox->timer, loop_now_us() + (lives ? JOIN_MS * 1000 : 0),
-			       lives ? on_late : on_gone_already);
+	int error = loop_set_timer(loop, &sandbox->timer,
+				   loop_now_us() + (lives ? JOIN_MS * 1000 : 0),
+				   lives ? on_late : on_gone_already);
 	if (error)
 		return error;
 	sandbox->phase = SANDBOX_JOINS;

@@ -78,8 +78,8 @@ static void make_parts(struct offload_task *task)
 
 	snprintf(name, sizeof name, "sandbox-%d", sandbox->slot);
 	sandbox->step = "make its cgroup";
-	sandbox->error =
-		cgroup_create(sandbox->all->config.cgroups, name, &group, &sandbox->cgroup);
+	sandbox->error = cgroup_create(sandbox->all->config.cgroups, name, &group,
+				       &sandbox->cgroup);
 	if (sandbox->error)
 		return;
 	sandbox->step = "make its workspace";
@@ -113,7 +113,8 @@ static int map_ids(const struct sandbox *sandbox)
 	char map[96];
 
 	snprintf(map, sizeof map, "%d %u 1\n%d %u 1\n", SANDBOX_INIT_UID,
-		 host_uid(sandbox, UID_OF_INIT), SANDBOX_USER_UID, host_uid(sandbox, UID_OF_USER));
+		 host_uid(sandbox, UID_OF_INIT), SANDBOX_USER_UID,
+		 host_uid(sandbox, UID_OF_USER));
 	int error = write_map(sandbox->init_pid, "setgroups", "deny");
 	if (!error)
 		error = write_map(sandbox->init_pid, "uid_map", map);
@@ -151,7 +152,7 @@ static bool came_back(struct sandbox *sandbox)
 }
 
 static void send_task(struct sandbox *sandbox, void (*run)(struct offload_task *task),
-		      void (*done)(struct offload_task *task))
+		 void (*done)(struct offload_task *task))
 {
 	sandbox->task.run = run;
 	sandbox->task.done = done;
@@ -312,7 +313,7 @@ static void on_spawned(struct sandbox *sandbox, pid_t pid, int pidfd, uint64_t g
 }
 
 void sandboxes_spawned(struct sandboxes *sandboxes, uint64_t cookie, pid_t pid, int pidfd,
-		       uint64_t generation)
+		    uint64_t generation)
 {
 	for (struct sandbox *sandbox = sandboxes->first; sandbox; sandbox = sandbox->next) {
 		if (sandbox->cookie == cookie) {

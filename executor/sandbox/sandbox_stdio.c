@@ -23,8 +23,8 @@ static bool is_wanted(const struct stream *stream)
 {
 	enum sandbox_phase phase = stream->sandbox->phase;
 
-	return stream->of_command ? phase == SANDBOX_COMMANDED
-				  : phase == SANDBOX_BUSY || phase == SANDBOX_ASKS;
+	return stream->of_command ? phase == SANDBOX_COMMANDED :
+				    phase == SANDBOX_BUSY || phase == SANDBOX_ASKS;
 }
 
 /* Read once. Bytes read, 0 when there is nothing now (or ever). */
@@ -79,8 +79,8 @@ int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum san
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* our end alone */
-	int error =
-		loop_add(sandbox->all->config.loop, &stream->source, ends[0], EPOLLIN, on_readable);
+	int error = loop_add(sandbox->all->config.loop, &stream->source, ends[0], EPOLLIN,
+			     on_readable);
 	if (error) {
 		close(ends[0]);
 		close(ends[1]);
@@ -130,8 +130,8 @@ int sandbox_give_stdio(struct sandbox *sandbox)
 	if (!error)
 		error = give_output(sandbox, SANDBOX_STDERR);
 	if (!error)
-		error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, null,
-				       STDIN_FILENO);
+		error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring,
+				       null, STDIN_FILENO);
 	if (!error) {
 		sandbox->stdio_intact = true;
 		sandbox->stdin_given = false;

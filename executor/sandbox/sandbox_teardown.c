@@ -39,15 +39,10 @@ void sandbox_discard_init(pid_t pid, int pidfd)
 
 static void close_descriptors(struct sandbox *sandbox)
 {
-	int *const fds[] = { &sandbox->init.fd,
-			     &sandbox->listener.fd,
-			     &sandbox->life.fd,
-			     &sandbox->streams[0].source.fd,
-			     &sandbox->streams[1].source.fd,
-			     &sandbox->feeder.fd,
-			     &sandbox->mailbox_fd,
-			     &sandbox->procfs,
-			     &sandbox->shared,
+	int *const fds[] = { &sandbox->init.fd,       &sandbox->listener.fd,
+			     &sandbox->life.fd,         &sandbox->streams[0].source.fd,
+			     &sandbox->streams[1].source.fd, &sandbox->feeder.fd,
+			     &sandbox->mailbox_fd,      &sandbox->procfs, &sandbox->shared,
 			     &sandbox->command.streams[0].source.fd,
 			     &sandbox->command.streams[1].source.fd };
 

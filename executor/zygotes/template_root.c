@@ -44,10 +44,8 @@ static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/
 /* On a merged-/usr system these are links; elsewhere folders of their own. */
 static const char *const top_folders[] = { "bin", "sbin", "lib", "lib64", "lib32", "libx32" };
 
-static const char *const empty_folders[] = {
-	"proc", "workspace", "tmp",           "dev", "dev/shm", "etc", "etc/alternatives",
-	"usr",  "usr/local", "usr/local/bin", "var", "run",     "home"
-};
+static const char *const empty_folders[] = { "proc", "workspace", "tmp", "dev", "dev/shm", "etc",
+					     "etc/alternatives", "usr", "usr/local", "usr/local/bin", "var", "run", "home" };
 
 static const struct {
 	const char *path, *text;
@@ -73,7 +71,7 @@ static const struct {
 };
 
 __attribute__((format(printf, 2, 3))) static void note(char step[ROOT_STEP_BYTES],
-						       const char *format, ...)
+							const char *format, ...)
 {
 	va_list arguments;
 
@@ -115,8 +113,7 @@ static int take_folders(struct binds *binds, const char *paths, char step[ROOT_S
 		return -ENOMEM;
 	for (char *path = strtok_r(copy, " ,", &rest); path; path = strtok_r(NULL, " ,", &rest)) {
 		note(step, "bind %s", path);
-		int error =
-			*path == '/' ? take_tree(binds, path, folder_attributes, false) : -EINVAL;
+		int error = *path == '/' ? take_tree(binds, path, folder_attributes, false) : -EINVAL;
 		if (error)
 			return error;
 	}
@@ -212,8 +209,7 @@ static int copy_alternatives(int root)
 		return 0;
 	while (!error && (entry = readdir(entries))) {
 		char path[PATH_MAX], target[PATH_MAX];
-		ssize_t length =
-			readlinkat(dirfd(entries), entry->d_name, target, sizeof target - 1);
+		ssize_t length = readlinkat(dirfd(entries), entry->d_name, target, sizeof target - 1);
 
 		if (length < 0 || strncmp(target, "/usr/", 5))
 			continue;
@@ -269,8 +265,7 @@ static int attach(int root, const struct bind *bind)
 		if (error)
 			return error;
 	}
-	return move_mount(bind->tree, "", root, bind->path + 1, MOVE_MOUNT_F_EMPTY_PATH) ? -errno
-											 : 0;
+	return move_mount(bind->tree, "", root, bind->path + 1, MOVE_MOUNT_F_EMPTY_PATH) ? -errno : 0;
 }
 
 static int fill(int root, const struct binds *binds, char step[ROOT_STEP_BYTES])

@@ -161,8 +161,8 @@ static void on_death(struct zygote *zygote)
 
 	log_error("zygote %llu has died; starting another", (unsigned long long)zygote->generation);
 	retire(zygote);
-	if (loop_set_timer(zygote_pool->config.loop, &zygote->timer,
-			   loop_now_us() + RESTART_MS * 1000, on_restart))
+	if (loop_set_timer(zygote_pool->config.loop, &zygote->timer, loop_now_us() + RESTART_MS * 1000,
+			   on_restart))
 		log_error("zygote: no memory for a timer");
 	if (!zygote_pool->ever_warm && ++zygote_pool->cold_deaths == COLD_DEATHS_MAX)
 		zygote_pool->config.hopeless(zygote_pool->config.context);
@@ -204,7 +204,7 @@ static void on_packet(struct loop_source *source, uint32_t events)
 		return;
 	}
 	config->spawned(config->context, reply.cookie, reply.pid, count ? fds[0] : -1,
-			zygote->generation);
+		     zygote->generation);
 	zygote->pending--;
 	replace_if_done(zygote);
 }
@@ -225,8 +225,7 @@ static int start_process(struct zygote *zygote)
 		return -errno;
 	}
 	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	return loop_add(zygote->zygote_pool->config.loop, &zygote->source, pair[0], EPOLLIN,
-			on_packet);
+	return loop_add(zygote->zygote_pool->config.loop, &zygote->source, pair[0], EPOLLIN, on_packet);
 }
 
 static void start(struct zygote *zygote)
@@ -270,8 +269,7 @@ static struct zygote *next_warm(struct zygote_pool *zygote_pool)
 	return NULL;
 }
 
-int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket,
-		      int mailbox_fd)
+int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket, int mailbox_fd)
 {
 	struct zygote *zygote = next_warm(zygote_pool);
 	int fds[] = { init_socket, mailbox_fd };

@@ -151,8 +151,8 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	failed = failed ? failed : put_flag(out, FIELD_WANT_FILES, request->files != NULL);
 	for (unsigned i = 0; i < EXEC_LIMITS && !failed; i++)
 		if (request->limits[i].given)
-			failed =
-				fields_put_number(out, FIELD_WALL_MS + i, request->limits[i].value);
+			failed = fields_put_number(out, FIELD_WALL_MS + i,
+						   request->limits[i].value);
 	if (failed)
 		return failed == -EMSGSIZE ? -E2BIG : failed;
 
