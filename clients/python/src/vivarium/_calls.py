@@ -36,30 +36,30 @@ FileContent = str | bytes | Path
 
 
 class RunOptions(TypedDict, total=False):
-    """Options of a one-shot."""
+    """Options of a one-shot. None is as good as leaving it out, here as below."""
 
-    stdin: str
+    stdin: str | None
     """The program's standard input."""
-    timeout: float
+    timeout: float | None
     """Wall time in seconds."""
-    memory_mb: int
-    profile: str
-    environment: str
+    memory_mb: int | None
+    profile: str | None
+    environment: str | None
     """Which set of packages."""
-    limits: Mapping[str, int]
+    limits: Mapping[str, int] | None
     """Lower limits than the profile's, such as `{"output_bytes": 1000}`."""
-    files: Mapping[str, FileContent]
+    files: Mapping[str, FileContent] | None
     """Files that the program finds in its folder."""
-    return_files: Iterable[str]
+    return_files: Iterable[str] | None
     """Files that are to come back in `Result.files`."""
 
 
 class CellOptions(TypedDict, total=False):
     """Options of a cell."""
 
-    stdin: str
+    stdin: str | None
     """The program's standard input."""
-    timeout: float
+    timeout: float | None
     """Wall time in seconds."""
 
 
@@ -79,30 +79,30 @@ class DetachableCellOptions(StreamedCellOptions, total=False):
 class CommandOptions(TypedDict, total=False):
     """Options of a shell command."""
 
-    stdin: str
-    timeout: float
+    stdin: str | None
+    timeout: float | None
 
 
 class SessionOptions(TypedDict, total=False):
     """Options of a new session."""
 
-    profile: str
-    environment: str
+    profile: str | None
+    environment: str | None
     """Which set of packages."""
-    limits: Mapping[str, int]
-    idle_timeout: float
+    limits: Mapping[str, int] | None
+    idle_timeout: float | None
     """Seconds without a request after which it ends."""
-    files: Mapping[str, FileContent]
+    files: Mapping[str, FileContent] | None
 
 
 class EvaluationOptions(TypedDict, total=False):
     """Options of a judgement."""
 
-    entry_point: str
+    entry_point: str | None
     """An expression that gives the callable, such as `add` or `Solution().add`."""
-    tolerance: float
+    tolerance: float | None
     """By how much numbers may differ."""
-    timeout: float
+    timeout: float | None
     """Seconds for each case."""
 
 

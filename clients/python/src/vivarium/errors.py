@@ -128,5 +128,5 @@ def api_error_of_body(status: int, body: bytes, request_id: str | None = None) -
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        problem = {"detail": body[:200].decode("utf-8", "replace").strip()}
+        problem = {"detail": " ".join(body.decode("utf-8", "replace").split())[:200]}
     return api_error(status, problem, request_id)
