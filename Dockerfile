@@ -41,5 +41,6 @@ FROM debian:bookworm-slim AS nginx
 RUN apt-get update && apt-get install -y --no-install-recommends nginx \
 	&& rm -rf /var/lib/apt/lists/*
 COPY nginx /usr/lib/vivarium/nginx
+COPY web/dist /usr/lib/vivarium/web/dist
 USER www-data
 CMD ["/usr/lib/vivarium/nginx/serve", "/run/vivarium/nginx", "/run/vivarium/app/fcgi-app.sock"]
