@@ -3,7 +3,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
 		autoconf automake gcc libc6-dev make pkg-config \
-		libcap-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev
+		libcap-dev libelf-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev
 WORKDIR /src
 COPY . .
 RUN autoreconf -fi && mkdir build && cd build \
@@ -28,7 +28,8 @@ CMD ["fcgi-app", "--socket", "/run/vivarium/app/fcgi-app.sock", "--socket-group"
 # installed here.
 FROM debian:bookworm-slim AS executor
 RUN apt-get update && apt-get install -y --no-install-recommends \
-		libcap2 libpython3.11 libseccomp2 python3 \
+		libcap2 libelf1 libpython3.11 libseccomp2 python3 \
+		bash coreutils dash diffutils file findutils gawk grep gzip less sed sqlite3 tar tzdata unzip \
 	&& rm -rf /var/lib/apt/lists/* \
 	&& groupadd --gid 990 vivarium \
 	&& useradd --uid 990 --gid 990 --no-create-home --shell /usr/sbin/nologin vivarium \

@@ -6,6 +6,7 @@
 #include "executor/cgroup/cgroup.h"
 #include "executor/loop/offload.h"
 #include "executor/loop/loop.h"
+#include "executor/zygotes/root_image.h"
 #include "executor/zygotes/zygote_pool.h"
 #include "executor/options.h"
 #include "executor/sandbox/pool.h"
@@ -33,6 +34,7 @@ struct executor {
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
 	struct offload *offload;
+	struct root_image image; /* what sandboxes see of the host */
 	struct zygote_pool *zygote_pool;
 	struct sandboxes *sandboxes;
 	struct pool *pool;

@@ -369,6 +369,28 @@ static void make_parts(struct daemon *daemon)
 		die("make the daemon's parts", error);
 }
 
+/* Without dpkg, or with no packages, root_paths alone says what there is. */
+static void make_image(struct executor *executor, int program)
+{
+	const char *programs = executor->options.programs;
+	char message[ROOT_IMAGE_MESSAGE_BYTES];
+
+	if (!*programs)
+		return;
+	int error = root_images_open();
+	if (!error)
+		error = root_image_make(&executor->image, "base", programs, program, message);
+	else
+		snprintf(message, sizeof message, "cannot mount a tmpfs: %s", strerror(-error));
+	if (error) {
+		log_error("programs: %s", message);
+		exit(EXIT_UNSAFE);
+	}
+	if (*message)
+		log_warn("programs: these packages are not installed, so sandboxes lack them: %s",
+			 message);
+}
+
 static void start_zygotes(struct daemon *daemon)
 {
 	struct executor *executor = &daemon->executor;
@@ -377,20 +399,24 @@ static void start_zygotes(struct daemon *daemon)
 
 	if (program < 0)
 		die("open the zygote program (setting zygote_path)", -errno);
-	int error = zygote_pool_new(&(struct zygote_pool_config){ .loop = executor->loop,
-							  .zygotes = options->zygotes,
-							  .max_forks = options->zygote_forks,
-							  .max_age_ms = options->zygote_age_ms,
-							  .preloads = options->preloads,
-							  .root_paths = options->root_paths,
-							  .program = program,
-							  .uid = (uid_t)options->uid_base,
-							  .spawned = on_spawned,
-							  .warm = on_warm,
-							  .hopeless = on_hopeless,
-							  .retired = on_retired,
-							  .context = daemon },
-				&executor->zygote_pool);
+	make_image(executor, program);
+	int error = zygote_pool_new(
+		&(struct zygote_pool_config){ .loop = executor->loop,
+					      .zygotes = options->zygotes,
+					      .max_forks = options->zygote_forks,
+					      .max_age_ms = options->zygote_age_ms,
+					      .preloads = options->preloads,
+					      .root = { .image = executor->image.path,
+							.paths = options->root_paths,
+							.scratch_uid = (uid_t)options->uid_base },
+					      .program = program,
+					      .uid = (uid_t)options->uid_base,
+					      .spawned = on_spawned,
+					      .warm = on_warm,
+					      .hopeless = on_hopeless,
+					      .retired = on_retired,
+					      .context = daemon },
+		&executor->zygote_pool);
 	if (error)
 		die("start the zygotes", error);
 	sandboxes_set_zygote_pool(executor->sandboxes, executor->zygote_pool);
@@ -415,6 +441,7 @@ static void tear_down(struct daemon *daemon)
 	struct executor *executor = &daemon->executor;
 
 	zygote_pool_free(executor->zygote_pool);
+	root_image_free(&executor->image);
 	offload_free(executor->offload);
 	admission_free(executor->admission);
 	pool_free(executor->pool);

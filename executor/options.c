@@ -69,9 +69,13 @@ static const struct setting table[] = {
 	     "datetime enum functools heapq io itertools json linecache math operator os random re "
 	     "string struct textwrap threading time traceback types typing",
 	     "modules that every sandbox finds imported"),
-	TEXT(root_paths,
-	     "/usr/bin /usr/lib /usr/lib64 /usr/lib32 /usr/libx32 /usr/share /usr/local/lib",
-	     "folders of the host that every sandbox may read"),
+	TEXT(programs,
+	     "bash coreutils dash debianutils diffutils file findutils gawk grep gzip less mawk "
+	     "sed "
+	     "sqlite3 tar unzip",
+	     "Debian packages whose files every sandbox sees, beside Python's; empty: none, and "
+	     "root_paths must hold all"),
+	TEXT(root_paths, "", "further folders of the host that every sandbox may read"),
 	NUMBER(pool, 1, 256, "8", "sandboxes that are kept ready"),
 	NUMBER(running, 1, 1024, "16", "runs at the same time"),
 	NUMBER(queue, 0, 65536, "256", "runs that may wait"),

@@ -14,6 +14,7 @@ struct options {
 	uint64_t zygote_forks;
 	uint64_t zygote_age_ms;
 	char *preloads;
+	char *programs;
 	char *root_paths;
 	uint64_t pool;
 	uint64_t running;

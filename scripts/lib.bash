@@ -18,10 +18,11 @@ become_root() {
 # ---- packages -----------------------------------------------------------------------------
 
 BUILD_PACKAGES=(autoconf automake gcc libc6-dev make pkg-config
-	libcap-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev)
-RUN_PACKAGES=(python3 nginx passwd util-linux)
+	libcap-dev libelf-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev)
+RUN_PACKAGES=(python3 nginx passwd util-linux
+	file gawk less sqlite3 tzdata unzip)
 TEST_PACKAGES=(libcmocka-dev python3-venv)
-LIBRARIES=(fcgi json-c libcap libseccomp python3-embed cmocka) # as pkg-config calls them
+LIBRARIES=(fcgi json-c libcap libelf libseccomp python3-embed cmocka) # as pkg-config calls them
 
 package_installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]

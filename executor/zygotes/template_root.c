@@ -24,7 +24,7 @@ static const char place[] = "/tmp";
 enum { BINDS_MAX = 48 };
 
 struct bind {
-	char path[PATH_MAX]; /* on the host and in the sandbox */
+	char path[PATH_MAX]; /* in the sandbox */
 	int tree;            /* its detached copy */
 	bool directory;
 	uint64_t attributes;
@@ -41,11 +41,12 @@ static const uint64_t device_attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
 				       "/dev/urandom" };
 
-/* On a merged-/usr system these are links; elsewhere folders of their own. */
+/* On a merged-/usr system these are links. */
 static const char *const top_folders[] = { "bin", "sbin", "lib", "lib64", "lib32", "libx32" };
 
-static const char *const empty_folders[] = { "proc", "workspace", "tmp", "dev", "dev/shm", "etc",
-					     "etc/alternatives", "usr", "usr/local", "usr/local/bin", "var", "run", "home" };
+static const char *const empty_folders[] = {
+	"proc", "workspace", "tmp", "dev", "dev/shm", "etc", "usr", "var", "run", "home",
+};
 
 static const struct {
 	const char *path, *text;
@@ -67,11 +68,10 @@ static const struct {
 	{ "dev/stderr", "/proc/self/fd/2" },
 	{ "etc/localtime", "/usr/share/zoneinfo/Etc/UTC" },
 	{ "var/tmp", "/tmp" },
-	{ "usr/local/bin/python", "/usr/bin/python3" }, /* as people type it */
 };
 
 __attribute__((format(printf, 2, 3))) static void note(char step[ROOT_STEP_BYTES],
-							const char *format, ...)
+						       const char *format, ...)
 {
 	va_list arguments;
 
@@ -82,18 +82,18 @@ __attribute__((format(printf, 2, 3))) static void note(char step[ROOT_STEP_BYTES
 
 /* -- taking copies of what is bound, while the host is still in sight ------- */
 
-static int take_tree(struct binds *binds, const char *path, uint64_t attributes, bool required)
+static int take_tree(struct binds *binds, const char *from, const char *path, uint64_t attributes)
 {
 	struct stat info;
 
 	if (binds->count == BINDS_MAX)
 		return -E2BIG;
-	if (stat(path, &info))
-		return required ? -errno : 0;
+	if (stat(from, &info))
+		return -errno;
 
 	struct bind *bind = &binds->list[binds->count];
 	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_PRIVATE };
-	AUTO_FD tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	AUTO_FD tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr))
 		return -errno;
 	snprintf(bind->path, sizeof bind->path, "%s", path);
@@ -106,42 +106,59 @@ static int take_tree(struct binds *binds, const char *path, uint64_t attributes,
 
 static int take_folders(struct binds *binds, const char *paths, char step[ROOT_STEP_BYTES])
 {
-	AUTO_FREE char *copy = strdup(paths);
+	AUTO_FREE char *copy = strdup(paths ? paths : "");
 	char *rest = NULL;
 
 	if (!copy)
 		return -ENOMEM;
 	for (char *path = strtok_r(copy, " ,", &rest); path; path = strtok_r(NULL, " ,", &rest)) {
-		note(step, "bind %s", path);
-		int error = *path == '/' ? take_tree(binds, path, folder_attributes, false) : -EINVAL;
+		note(step, "bind %s (setting root_paths)", path);
+		int error =
+			*path == '/' ? take_tree(binds, path, path, folder_attributes) : -EINVAL;
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
-static int take_top_folders(struct binds *binds, char step[ROOT_STEP_BYTES])
+/* Each folder of the image is one of the sandbox's: /usr, and those beside it
+ * that are no links on this system. */
+static int take_image(struct binds *binds, const char *image, char step[ROOT_STEP_BYTES])
 {
-	for (size_t i = 0; i < sizeof top_folders / sizeof *top_folders; i++) {
-		char path[16];
-		struct stat info;
+	DIR *entries = image && *image ? opendir(image) : NULL;
+	struct dirent *entry;
+	int error = 0;
 
-		snprintf(path, sizeof path, "/%s", top_folders[i]);
-		if (lstat(path, &info) || !S_ISDIR(info.st_mode))
+	if (!entries)
+		return image && *image ? -errno : 0;
+	while (!error && (entry = readdir(entries))) {
+		char from[PATH_MAX], path[NAME_MAX + 2];
+
+		if (*entry->d_name == '.')
 			continue;
+		snprintf(from, sizeof from, "%s/%s", image, entry->d_name);
+		snprintf(path, sizeof path, "/%s", entry->d_name);
 		note(step, "bind %s", path);
-		int error = take_tree(binds, path, folder_attributes, true);
-		if (error)
-			return error;
+		error = take_tree(binds, from, path, folder_attributes);
 	}
-	return 0;
+	closedir(entries);
+	return error;
+}
+
+static int take_environment(struct binds *binds, const struct root_plan *plan,
+			    char step[ROOT_STEP_BYTES])
+{
+	if (!plan->environment || !*plan->environment)
+		return 0;
+	note(step, "bind the environment %.100s", plan->environment);
+	return take_tree(binds, plan->environment, plan->environment_place, folder_attributes);
 }
 
 static int take_devices(struct binds *binds, char step[ROOT_STEP_BYTES])
 {
 	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
 		note(step, "bind %s", devices[i]);
-		int error = take_tree(binds, devices[i], device_attributes, true);
+		int error = take_tree(binds, devices[i], devices[i], device_attributes);
 		if (error)
 			return error;
 	}
@@ -198,44 +215,6 @@ static int copy_top_links(int root)
 	return 0;
 }
 
-/* Libraries (BLAS) and tools (awk) that Debian chooses through links. */
-static int copy_alternatives(int root)
-{
-	DIR *entries = opendir("/etc/alternatives");
-	struct dirent *entry;
-	int error = 0;
-
-	if (!entries)
-		return 0;
-	while (!error && (entry = readdir(entries))) {
-		char path[PATH_MAX], target[PATH_MAX];
-		ssize_t length = readlinkat(dirfd(entries), entry->d_name, target, sizeof target - 1);
-
-		if (length < 0 || strncmp(target, "/usr/", 5))
-			continue;
-		target[length] = '\0';
-		snprintf(path, sizeof path, "etc/alternatives/%s", entry->d_name);
-		if (symlinkat(target, root, path))
-			error = -errno;
-	}
-	closedir(entries);
-	return error;
-}
-
-/* The loader's index, for libraries outside its built-in folders. */
-static int copy_loader_cache(int root)
-{
-	AUTO_FD from = open("/etc/ld.so.cache", O_RDONLY | O_CLOEXEC);
-	struct stat info;
-
-	if (from < 0 || fstat(from, &info))
-		return 0;
-	AUTO_FREE char *bytes = malloc((size_t)info.st_size);
-	if (!bytes || read(from, bytes, (size_t)info.st_size) != info.st_size)
-		return -EIO;
-	return write_file(root, "etc/ld.so.cache", bytes, (size_t)info.st_size);
-}
-
 /* Every folder on the way to root/path. */
 static int make_parents(int root, const char *path)
 {
@@ -265,10 +244,24 @@ static int attach(int root, const struct bind *bind)
 		if (error)
 			return error;
 	}
-	return move_mount(bind->tree, "", root, bind->path + 1, MOVE_MOUNT_F_EMPTY_PATH) ? -errno : 0;
+	return move_mount(bind->tree, "", root, bind->path + 1, MOVE_MOUNT_F_EMPTY_PATH) ? -errno
+											 : 0;
 }
 
-static int fill(int root, const struct binds *binds, char step[ROOT_STEP_BYTES])
+/* Imports may want a temporary folder. Nobody sees it later: the mount that covers
+ * it is locked in a sandbox. */
+static int add_scratch(int root, uid_t uid)
+{
+	char options[64];
+
+	snprintf(options, sizeof options, "mode=700,size=16m,uid=%u", (unsigned)uid);
+	if (fchdir(root))
+		return -errno;
+	return mount("vivarium", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) ? -errno : 0;
+}
+
+static int fill(int root, const struct root_plan *plan, const struct binds *binds,
+		char step[ROOT_STEP_BYTES])
 {
 	note(step, "fill the template");
 	int error = make_folders(root);
@@ -277,9 +270,7 @@ static int fill(int root, const struct binds *binds, char step[ROOT_STEP_BYTES])
 	if (!error)
 		error = copy_top_links(root);
 	if (!error)
-		error = copy_alternatives(root);
-	if (!error)
-		error = copy_loader_cache(root);
+		error = add_scratch(root, plan->scratch_uid);
 	for (size_t i = 0; !error && i < binds->count; i++) {
 		note(step, "attach %s", binds->list[i].path);
 		error = attach(root, &binds->list[i]);
@@ -315,12 +306,14 @@ static int pivot(int root)
 	return chdir("/") ? -errno : 0;
 }
 
-static int build(struct binds *binds, const char *paths, char step[ROOT_STEP_BYTES])
+static int build(struct binds *binds, const struct root_plan *plan, char step[ROOT_STEP_BYTES])
 {
-	int error = take_folders(binds, paths, step);
+	int error = take_image(binds, plan->image, step);
 
 	if (!error)
-		error = take_top_folders(binds, step);
+		error = take_folders(binds, plan->paths, step);
+	if (!error)
+		error = take_environment(binds, plan, step);
 	if (!error)
 		error = take_devices(binds, step);
 	if (error)
@@ -332,7 +325,7 @@ static int build(struct binds *binds, const char *paths, char step[ROOT_STEP_BYT
 	AUTO_FD root = open(place, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (root < 0)
 		return -errno;
-	error = fill(root, binds, step);
+	error = fill(root, plan, binds, step);
 	if (error)
 		return error;
 	note(step, "pivot into the template");
@@ -345,7 +338,7 @@ bool root_pivot_refused(void)
 	return syscall(SYS_pivot_root, NULL, NULL) && errno == EPERM;
 }
 
-int root_enter(const char *paths, char step[ROOT_STEP_BYTES])
+int root_enter(const struct root_plan *plan, char step[ROOT_STEP_BYTES])
 {
 	struct binds binds = { .list = calloc(BINDS_MAX, sizeof(struct bind)) };
 	int error;
@@ -357,7 +350,7 @@ int root_enter(const char *paths, char step[ROOT_STEP_BYTES])
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		error = -errno;
 	else
-		error = build(&binds, paths, step);
+		error = build(&binds, plan, step);
 	for (size_t i = 0; i < binds.count; i++)
 		close(binds.list[i].tree);
 	free(binds.list);

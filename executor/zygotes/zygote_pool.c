@@ -19,7 +19,6 @@
 #include "common/log.h"
 #include "common/owned.h"
 #include "common/packet.h"
-#include "executor/zygotes/template_root.h"
 
 enum { RESTART_MS = 500, PROGRAM_FD = 4, COLD_DEATHS_MAX = 3 };
 
@@ -83,7 +82,7 @@ static _Noreturn void become_zygote(const struct zygote_pool_config *config, int
 	char *const environment[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
 				      "HOME=/workspace", "TMPDIR=/tmp", NULL };
 	sigset_t none;
-	int error = root_enter(config->root_paths, step);
+	int error = root_enter(&config->root, step);
 
 	if (!error) {
 		snprintf(step, sizeof step, "arrange descriptors");

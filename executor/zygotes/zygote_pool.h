@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "executor/loop/loop.h"
+#include "executor/zygotes/template_root.h"
 
 struct zygote_pool;
 
@@ -21,7 +22,7 @@ struct zygote_pool_config {
 	uint64_t max_forks;  /* of one zygote, then it is replaced */
 	uint64_t max_age_ms;
 	const char *preloads;
-	const char *root_paths;
+	struct root_plan root; /* where they live; its texts are the caller's */
 	int program;         /* the zygote's executable, open; the zygote pool's to close */
 	uid_t uid;           /* the zygotes' own */
 
