@@ -1,175 +1,349 @@
-/* A worker of an evaluation: one case at a time, in a sandbox that is its own for as
- * long as cases leave it as it was. */
-#include <string.h>
+#include "executor/grading/worker.h"
 
-#include "executor/grading/evaluation.h"
+#include "common/log.h"
+#include "executor/grading/worker_jobs.h"
+
+typedef enum worker_state worker_action(struct worker *worker, const void *detail);
+
+static enum worker_state next_step(struct worker *worker);
+
+/* -- its sandbox ---------------------------------------------------------------------- */
 
 static void drop_sandbox(struct worker *worker)
 {
-	struct admission *admission = worker->evaluation->executor->admission;
-
 	run_free(worker->run);
 	worker->run = NULL;
 	if (worker->sandbox)
 		sandbox_kill(worker->sandbox);
 	worker->sandbox = NULL;
 	worker->loaded = worker->offered = false;
-	if (worker->granted)
-		admission_leave(admission);
-	worker->granted = false;
+	if (!worker->granted)
+		return;
+	worker->granted = false; /* first: who gets the place may end this evaluation */
+	admission_leave(worker->submission->executor->admission);
 }
 
-/* What the last case left is not to be met by the next. */
-static void renew(struct worker *worker)
+static enum worker_state close_with(struct worker *worker, enum worker_news news)
 {
-	drop_sandbox(worker);
-	worker->phase = WORKER_CLOSED; /* opened again when there is a case for it */
-}
-
-/* The case is over; its sandbox, or its process, is. */
-void worker_leave_case(struct worker *worker)
-{
-	struct judged *judged = worker->judged;
-
 	worker->judged = NULL;
-	if (worker->fresh || judged->outcome.state == STATE_LOST || sandbox_join(worker->sandbox))
-		renew(worker);
-	else
-		worker->phase = WORKER_JOINS;
-	evaluation_ran(worker->evaluation, judged);
+	drop_sandbox(worker);
+	worker->news = news;
+	return WORKER_CLOSED; /* it is opened again when there is a case for it */
 }
 
 static void on_idle(void *context, struct sandbox *sandbox)
 {
-	struct worker *worker = context;
-
-	if (worker->phase == WORKER_FORKS && sandbox_is_forked(sandbox) &&
-	    sandbox_fork_is_marked(sandbox)) {
-		worker->judged->progress = CASE_WAITS;
-		worker->judged = NULL;
-		renew(worker);
-		evaluation_go_on(worker->evaluation);
-	} else if (worker->phase == WORKER_FORKS) {
-		worker->fresh = !sandbox_is_forked(sandbox);
-		worker_begin_case(worker);
-	} else if (worker->phase == WORKER_JOINS) {
-		if (sandbox_is_alone(sandbox)) {
-			worker_go_on(worker);
-		} else { /* files, or a trace of them */
-			renew(worker);
-			evaluation_go_on(worker->evaluation);
-		}
-	}
+	(void)sandbox;
+	worker_handle(context, WORKER_IDLE, NULL);
 }
 
-static void on_lost(void *context, struct sandbox *sandbox)
+static void on_failed(void *context, struct sandbox *sandbox)
 {
-	struct worker *worker = context;
-	struct judged *judged = worker->judged;
-
 	(void)sandbox;
-	if (judged)
-		worker->judged->outcome = worker_failure();
-	worker->judged = NULL;
-	renew(worker);
-	if (judged)
-		evaluation_ran(worker->evaluation, judged);
-	else
-		evaluation_go_on(worker->evaluation);
+	worker_handle(context, WORKER_LOST, NULL);
 }
 
 static void on_died(void *context, struct sandbox *sandbox, int status)
 {
+	(void)sandbox;
 	(void)status;
-	on_lost(context, sandbox);
+	worker_handle(context, WORKER_LOST, NULL);
 }
 
-void worker_own_sandbox(struct worker *worker)
+static void own_sandbox(struct worker *worker)
 {
 	sandbox_set_owner(worker->sandbox, &(struct sandbox_owner){ .idle = on_idle,
-								  .died = on_died,
-								  .failed = on_lost,
-								  .context = worker });
+								    .died = on_died,
+								    .failed = on_failed,
+								    .context = worker });
 }
+
+static void end_run(struct worker *worker)
+{
+	run_free(worker->run);
+	worker->run = NULL;
+	own_sandbox(worker);
+}
+
+/* -- its jobs ------------------------------------------------------------------------- */
+
+static void on_output(void *context, enum sandbox_stream stream, const uint8_t *bytes,
+		      size_t length)
+{
+	struct worker *worker = context;
+
+	if (stream == SANDBOX_STDOUT && worker->state == WORKER_RUNS)
+		(void)buffer_append(&worker->judged->printed, bytes, length);
+}
+
+static void on_finished(void *context, const struct outcome *outcome)
+{
+	worker_handle(context, WORKER_ENDED, outcome);
+}
+
+/* -- steps: what each starts, and the state that it leads to ----------------------------- */
+
+/* The case is over; what it left is not to be met by the next. */
+static enum worker_state leave_case(struct worker *worker)
+{
+	struct judged *judged = worker->judged;
+
+	worker->judged = NULL;
+	worker->news = WORKER_CHANGED;
+	submission_case_ran(worker->submission, judged);
+	if (worker->fresh || judged->outcome.state == STATE_LOST || sandbox_join(worker->sandbox))
+		return close_with(worker, WORKER_CHANGED);
+	return WORKER_JOINS;
+}
+
+static enum worker_state fail_case(struct worker *worker)
+{
+	worker->judged->outcome = worker_jobs_failure();
+	return leave_case(worker);
+}
+
+static enum worker_state load(struct worker *worker)
+{
+	const struct outcome failure = worker_jobs_failure();
+
+	if (!worker_jobs_load(worker))
+		return WORKER_LOADS;
+	return close_with(worker, submission_load_failed(worker->submission, &failure)
+					  ? WORKER_BROKEN
+					  : WORKER_LOAD_FAILED);
+}
+
+static enum worker_state run_case(struct worker *worker)
+{
+	sandbox_reset_peak(worker->sandbox);
+	if (!worker_jobs_run(worker))
+		return WORKER_RUNS;
+	own_sandbox(worker);
+	return fail_case(worker);
+}
+
+static enum worker_state fork_case(struct worker *worker)
+{
+	if (!worker->fresh && !sandbox_is_alone(worker->sandbox))
+		worker->fresh = true;
+	if (worker->fresh || sandbox_fork(worker->sandbox))
+		return run_case(worker);
+	return WORKER_FORKS;
+}
+
+static enum worker_state next_step(struct worker *worker)
+{
+	struct submission *submission = worker->submission;
+
+	if (!worker->judged)
+		worker->judged = submission_take(submission, worker->loaded);
+	if (!worker->judged && (submission->count || worker->loaded))
+		return close_with(worker, WORKER_CHANGED);
+	if (!worker->loaded && (!worker->judged || worker->judged->calls))
+		return load(worker);
+	return fork_case(worker);
+}
+
+/* -- waiting for a sandbox ------------------------------------------------------------- */
 
 static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
 {
-	struct worker *worker = LOOP_OWNER(waiter, struct worker, waiter);
-
-	worker->granted = true;
-	worker->granted_us = loop_now_us();
-	worker->sandbox = sandbox;
-	worker_own_sandbox(worker);
-	if (sandbox_limit(sandbox, &worker->evaluation->limits)) {
-		evaluation_refused(worker->evaluation, REFUSAL_INTERNAL);
-	} else if (worker->evaluation->wants_files) {
-		worker->phase = WORKER_WANTS_FILES;
-		evaluation_offer_files(worker->evaluation);
-	} else {
-		worker_go_on(worker);
-	}
+	worker_handle(LOOP_OWNER(waiter, struct worker, waiter), WORKER_GRANTED, sandbox);
 }
 
 static void on_expired(struct waiter *waiter)
 {
-	struct worker *worker = LOOP_OWNER(waiter, struct worker, waiter);
-
-	worker->phase = WORKER_CLOSED;
-	evaluation_refused(worker->evaluation, REFUSAL_BUSY);
+	worker_handle(LOOP_OWNER(waiter, struct worker, waiter), WORKER_EXPIRED, NULL);
 }
 
-void worker_begin(struct worker *worker)
+/* It may be granted before admission_enter() returns: then the state is that one's. */
+static enum worker_state open(struct worker *worker, const void *detail)
 {
-	worker->phase = WORKER_WAITS;
+	(void)detail;
+	worker->state = WORKER_WAITS;
 	worker->waiter = (struct waiter){
 		.needs_sandbox = true, .runs = true, .granted = on_granted, .expired = on_expired
 	};
-	if (admission_enter(worker->evaluation->executor->admission, &worker->waiter))
-		on_expired(&worker->waiter);
+	if (admission_enter(worker->submission->executor->admission, &worker->waiter))
+		return close_with(worker, WORKER_BUSY);
+	return worker->state;
 }
 
-static void begin_fork(struct worker *worker)
+static enum worker_state take_sandbox(struct worker *worker, const void *detail)
 {
-	if (!worker->fresh && !sandbox_is_alone(worker->sandbox))
-		worker->fresh = true;
-	worker->phase = WORKER_FORKS;
-	if (worker->fresh || sandbox_fork(worker->sandbox))
-		worker_begin_case(worker);
+	worker->granted = true;
+	worker->granted_us = loop_now_us();
+	worker->sandbox = (struct sandbox *)(uintptr_t)detail;
+	own_sandbox(worker);
+	if (sandbox_limit(worker->sandbox, &worker->submission->limits))
+		return close_with(worker, WORKER_BROKEN);
+	if (!worker->submission->wants_files)
+		return next_step(worker);
+	worker->news = WORKER_CHANGED;
+	return WORKER_WANTS_FILES;
 }
 
-void worker_go_on(struct worker *worker)
+static enum worker_state give_up_waiting(struct worker *worker, const void *detail)
 {
-	struct evaluation *evaluation = worker->evaluation;
+	(void)detail;
+	return close_with(worker, WORKER_BUSY);
+}
 
-	if (worker->phase == WORKER_JOINS && evaluation_can_spare(evaluation, worker)) {
-		worker_close(worker);
-		evaluation_go_on(evaluation); /* it waits in order for another place */
-		return;
+/* Cases that leave these files alone can be forks of one loaded submission. */
+static enum worker_state take_files(struct worker *worker, const void *detail)
+{
+	(void)detail;
+	sandbox_keep_workspace(worker->sandbox);
+	return next_step(worker);
+}
+
+/* -- what a job left ------------------------------------------------------------------- */
+
+static enum worker_state on_loaded(struct worker *worker, const void *detail)
+{
+	struct outcome outcome;
+	struct submission *submission = worker->submission;
+
+	if (worker_jobs_loaded(worker, detail, &outcome)) {
+		end_run(worker);
+		worker->loaded = submission->has_loaded = true;
+		return next_step(worker);
 	}
-	if (!worker->judged)
-		worker->judged = evaluation_take(evaluation, worker->loaded);
-	if (!worker->judged && (evaluation->count || worker->loaded)) {
-		worker_close(worker);
-		evaluation_go_on(evaluation);
-	} else if (!worker->loaded && (!worker->judged || worker->judged->calls)) {
-		worker_load(worker);
-	} else {
-		begin_fork(worker);
+	if (submission->has_loaded && worker->judged) { /* it fails one case only */
+		worker_jobs_keep_failed_load(worker, &outcome);
+		end_run(worker);
+		return leave_case(worker);
 	}
+	return close_with(worker, worker_jobs_report_load(worker, &outcome) ? WORKER_BROKEN
+									    : WORKER_LOAD_FAILED);
+}
+
+static enum worker_state on_ran(struct worker *worker, const void *detail)
+{
+	bool well = worker_jobs_ran(worker, detail);
+
+	end_run(worker);
+	if (!well || !worker->judged->needs_names)
+		return leave_case(worker);
+	return worker_jobs_expect(worker) ? fail_case(worker) : WORKER_EXPECTS;
+}
+
+static enum worker_state on_expected(struct worker *worker, const void *detail)
+{
+	worker_jobs_expected(worker, detail);
+	end_run(worker);
+	return leave_case(worker);
+}
+
+static enum worker_state on_forked(struct worker *worker, const void *detail)
+{
+	(void)detail;
+	if (sandbox_is_forked(worker->sandbox) && sandbox_fork_is_marked(worker->sandbox)) {
+		worker->judged->progress = CASE_WAITS;
+		return close_with(worker, WORKER_CHANGED);
+	}
+	worker->fresh = !sandbox_is_forked(worker->sandbox);
+	return run_case(worker);
+}
+
+static enum worker_state on_joined(struct worker *worker, const void *detail)
+{
+	(void)detail;
+	if (!sandbox_is_alone(worker->sandbox) || /* files, or a trace of them */
+	    worker->owner.should_yield(worker->owner.context, worker))
+		return close_with(worker, WORKER_CHANGED);
+	return next_step(worker);
+}
+
+static enum worker_state on_lost(struct worker *worker, const void *detail)
+{
+	struct judged *judged = worker->judged;
+
+	(void)detail;
+	if (judged) {
+		judged->outcome = worker_jobs_failure();
+		submission_case_ran(worker->submission, judged);
+	}
+	return close_with(worker, WORKER_CHANGED);
+}
+
+static enum worker_state shut(struct worker *worker, const void *detail)
+{
+	(void)detail;
+	worker_withdraw(worker);
+	return close_with(worker, WORKER_NO_NEWS);
+}
+
+/* -- the machine ------------------------------------------------------------------------ */
+
+/* What is not here cannot happen. */
+static worker_action *const actions[WORKER_STATES][WORKER_EVENTS] = {
+	[WORKER_CLOSED] = { [WORKER_OPEN] = open, [WORKER_CLOSE] = shut },
+	[WORKER_WAITS] = { [WORKER_GRANTED] = take_sandbox,
+			   [WORKER_EXPIRED] = give_up_waiting,
+			   [WORKER_CLOSE] = shut },
+	[WORKER_WANTS_FILES] = { [WORKER_FILES_PUT] = take_files,
+				 [WORKER_LOST] = on_lost,
+				 [WORKER_CLOSE] = shut },
+	[WORKER_LOADS] = { [WORKER_ENDED] = on_loaded, [WORKER_CLOSE] = shut },
+	[WORKER_FORKS] = { [WORKER_IDLE] = on_forked,
+			   [WORKER_LOST] = on_lost,
+			   [WORKER_CLOSE] = shut },
+	[WORKER_RUNS] = { [WORKER_ENDED] = on_ran, [WORKER_CLOSE] = shut },
+	[WORKER_EXPECTS] = { [WORKER_ENDED] = on_expected, [WORKER_CLOSE] = shut },
+	[WORKER_JOINS] = { [WORKER_IDLE] = on_joined,
+			   [WORKER_LOST] = on_lost,
+			   [WORKER_CLOSE] = shut },
+};
+
+static const char *const state_names[WORKER_STATES] = {
+	[WORKER_CLOSED] = "closed",
+	[WORKER_WAITS] = "waits",
+	[WORKER_WANTS_FILES] = "wants files",
+	[WORKER_LOADS] = "loads",
+	[WORKER_FORKS] = "forks",
+	[WORKER_RUNS] = "runs",
+	[WORKER_EXPECTS] = "expects",
+	[WORKER_JOINS] = "joins",
+};
+
+static const char *const event_names[WORKER_EVENTS] = {
+	[WORKER_OPEN] = "open",       [WORKER_GRANTED] = "granted",
+	[WORKER_EXPIRED] = "expired", [WORKER_FILES_PUT] = "files put",
+	[WORKER_IDLE] = "idle",       [WORKER_ENDED] = "ended",
+	[WORKER_LOST] = "lost",       [WORKER_CLOSE] = "close",
+};
+
+static enum worker_state impossible(struct worker *worker, enum worker_event event)
+{
+	log_error("evaluation: a worker that %s cannot be told \"%s\": its sandbox ends",
+		  state_names[worker->state], event_names[event]);
+	worker_withdraw(worker);
+	return on_lost(worker, NULL);
+}
+
+void worker_handle(struct worker *worker, enum worker_event event, const void *detail)
+{
+	worker_action *action = actions[worker->state][event];
+
+	worker->state = action ? action(worker, detail) : impossible(worker, event);
+	enum worker_news news = worker->news;
+	worker->news = WORKER_NO_NEWS;
+	if (news != WORKER_NO_NEWS) /* last: the evaluation may close it now */
+		worker->owner.news(worker->owner.context, news);
+}
+
+void worker_init(struct worker *worker, struct submission *submission,
+		 const struct worker_owner *owner)
+{
+	*worker = (struct worker){
+		.submission = submission,
+		.owner = *owner,
+		.job_owner = { .output = on_output, .finished = on_finished, .context = worker }
+	};
 }
 
 void worker_withdraw(struct worker *worker)
 {
-	if (worker->evaluation)
-		admission_withdraw(worker->evaluation->executor->admission, &worker->waiter);
-}
-
-void worker_close(struct worker *worker)
-{
-	if (!worker->evaluation)
-		return;
-	worker_withdraw(worker);
-	drop_sandbox(worker);
-	worker->judged = NULL;
-	worker->phase = WORKER_CLOSED;
+	admission_withdraw(worker->submission->executor->admission, &worker->waiter);
 }

@@ -15,9 +15,10 @@ struct workspace {
 	int folder;     /* the workspace folder, for the file module; -1 when closed */
 	int filesystem; /* the whole tmpfs, for changing its limits */
 	int mounts[3];  /* workspace, tmp, shm: to be attached in the sandbox */
+	int watch;      /* inotify, of what workspace_keep() has found; -1: none */
 };
 
-#define WORKSPACE_CLOSED ((struct workspace){ -1, -1, { -1, -1, -1 } })
+#define WORKSPACE_CLOSED ((struct workspace){ -1, -1, { -1, -1, -1 }, -1 })
 
 /* Make it, owned by host uid and gid. 0, or -errno with nothing left open. */
 int workspace_create(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid,
@@ -37,6 +38,12 @@ struct workspace_mark {
 
 /* 0 or -errno. */
 int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark);
+/* Mark it with the files that are in it now, put there by others than the program:
+ * they belong to it from now on. Only while no process of the sandbox runs that
+ * could add to it. 0; -E2BIG: it holds too many folders or files to look at; -errno. */
+int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark);
+/* Has what was kept been left alone? workspace_is_untouched() asks it, too. */
+bool workspace_watch_is_quiet(const struct workspace *workspace);
 /* False, now and ever after, also if what was made is gone again. */
 bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark);
 

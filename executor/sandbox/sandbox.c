@@ -87,8 +87,8 @@ static void on_interpreter_died(struct sandbox *sandbox, int status)
 	case SANDBOX_ASKS:
 	case SANDBOX_IDLE:
 	case SANDBOX_FREEZES:
-		sandbox_drain(sandbox, sandbox->phase == SANDBOX_BUSY ||
-					       sandbox->phase == SANDBOX_ASKS);
+		sandbox_drain(sandbox,
+			      sandbox->phase == SANDBOX_BUSY || sandbox->phase == SANDBOX_ASKS);
 		if (sandbox->phase != SANDBOX_DIES && sandbox->phase != SANDBOX_SWEEPS)
 			sandbox->owner.died(sandbox->owner.context, sandbox, status);
 		break;

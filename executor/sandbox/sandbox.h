@@ -139,7 +139,11 @@ bool sandbox_is_forked(const struct sandbox *sandbox); /* else it could, or shou
 bool sandbox_fork_is_marked(const struct sandbox *sandbox);
 int sandbox_join(struct sandbox *sandbox);
 
-/* Is the program one process with one thread that has touched no file? Only then
+/* What has been put into the workspace of this idle sandbox belongs to it: it is no
+ * trace of the program. Where it is too much to watch nothing changes. */
+void sandbox_keep_workspace(struct sandbox *sandbox);
+
+/* Is the program one process with one thread that has changed no file? Only then
  * is a fork of it all that there is, and nothing but a fork. False where the
  * kernel cannot say (no cgroups). */
 bool sandbox_is_alone(struct sandbox *sandbox);

@@ -29,6 +29,11 @@ bool sandbox_is_alone(struct sandbox *sandbox)
 	       workspace_is_untouched(&sandbox->workspace, &sandbox->untouched);
 }
 
+void sandbox_keep_workspace(struct sandbox *sandbox)
+{
+	(void)workspace_keep(&sandbox->workspace, &sandbox->untouched);
+}
+
 /* Only sandbox_kill() is left. */
 static void give_up(struct sandbox *sandbox)
 {

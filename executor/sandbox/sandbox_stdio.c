@@ -23,8 +23,8 @@ static bool is_wanted(const struct stream *stream)
 {
 	enum sandbox_phase phase = stream->sandbox->phase;
 
-	return stream->of_command ? phase == SANDBOX_COMMANDED :
-				    phase == SANDBOX_BUSY || phase == SANDBOX_ASKS;
+	return stream->of_command ? phase == SANDBOX_COMMANDED
+				  : phase == SANDBOX_BUSY || phase == SANDBOX_ASKS;
 }
 
 /* Read once. Bytes read, 0 when there is nothing now (or ever). */

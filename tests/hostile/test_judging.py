@@ -4,6 +4,7 @@ own number, so every other one that is found is a trace."""
 import os
 import sys
 import unittest
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 from service import call
@@ -338,6 +339,95 @@ class Inputs(unittest.TestCase):
         got = judge(code, "f", [("1", f"'wanted-55{n}'") for n in range(CASES)])
         for result in got.json["case_results"]:
             self.assertEqual((result["got"], result["error"], result["passed"]), ("nothing", None, False), result)
+
+
+# The same with the files of a session, d0 to d31 and sub/d0 to sub/d31, each "original".
+FILE_CHANNELS = {
+    "a file's text": """
+def leave(n): open(f"d{n}", "r+").write("changed!")
+def find(): return [i for i in range(32) if open(f"d{i}").read() != "original"]
+""",
+    "a file's text, by a mapping": """
+import mmap
+def leave(n):
+    with open(f"sub/d{n}", "r+b") as file, mmap.mmap(file.fileno(), 0) as m:
+        m[0]
+        m[0:1] = b"X"
+def find(): return [i for i in range(32) if open(f"sub/d{i}").read() != "original"]
+""",
+    "a file's length": """
+import os
+def leave(n): os.truncate(f"d{n}", 3)
+def find(): return [i for i in range(32) if os.stat(f"d{i}").st_size != 8]
+""",
+    "a file's mode": """
+import os
+def leave(n): os.chmod(f"sub/d{n}", 0o600)
+def find(): return [i for i in range(32) if os.stat(f"sub/d{i}").st_mode & 0o777 == 0o600]
+""",
+    "a file's times": """
+import os
+def leave(n): os.utime(f"d{n}", (1, 1))
+def find(): return [i for i in range(32) if os.stat(f"d{i}").st_atime == 1]
+""",
+    "reading a file": """
+import os
+before = [os.stat(f"d{i}").st_atime_ns for i in range(32)]
+def leave(n): open(f"d{n}").read()
+def find(): return [i for i in range(32) if os.stat(f"d{i}").st_atime_ns != before[i]]
+""",
+    "a file's name": """
+import os
+def leave(n): os.rename(f"sub/d{n}", f"sub/moved{n}")
+def find(): return [i for i in range(32) if not os.path.exists(f"sub/d{i}")]
+""",
+    "a file's place": """
+import os
+def leave(n): os.rename(f"sub/d{n}", f"moved{n}")
+def find(): return [i for i in range(32) if not os.path.exists(f"sub/d{i}")]
+""",
+    "a file that is gone": """
+import os
+def leave(n): os.unlink(f"sub/d{n}")
+def find(): return [i for i in range(32) if not os.path.exists(f"sub/d{i}")]
+""",
+    "a second name": """
+import os
+def leave(n): os.link(f"sub/d{n}", f"sub/link{n}")
+def find(): return [i for i in range(32) if os.stat(f"sub/d{i}").st_nlink > 1]
+""",
+    "a new file beside them": """
+import os
+def leave(n): open(f"sub/new{n}", "w").close(); os.unlink(f"sub/new{n}"); open(f"sub/new{n}", "w").close()
+def find(): return [int(name[3:]) for name in os.listdir("sub") if name.startswith("new")]
+""",
+}
+
+
+class SessionFiles(unittest.TestCase):
+    """Cases share the copies of a session's files until one of them changes something."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.session = str(uuid.uuid4())
+        for folder in ("", "sub/"):
+            for n in range(32):
+                call("POST", "/write_file", {"id": cls.session, "rel_path": f"{folder}d{n}", "content": "original"})
+
+    @classmethod
+    def tearDownClass(cls):
+        call("DELETE", "/api/v1/sessions/" + cls.session)
+
+    def test_nothing_is_found(self):
+        for name, code in FILE_CHANNELS.items():
+            with self.subTest(name):
+                code += ("\ndef f(n):\n    found = list(find())\n    leave(n)\n"
+                         "    return found if n in list(find()) or name == 'reading a file' else 'cannot see its own'\n"
+                         f"name = {name!r}\n")
+                got = call("POST", "/evaluate_code", {"id": self.session, "code": code, "entry_point": "f", "io_cases": [{"input": str(n), "output": "[]"} for n in range(CASES)]})
+                self.assertIsNone(got.json["error"], got.json)
+                for result in got.json["case_results"]:
+                    self.assertEqual((result["got"], result["error"]), ([], None), (name, result))
 
 
 if __name__ == "__main__":

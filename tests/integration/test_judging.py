@@ -205,6 +205,16 @@ class Dialect(Judging):
         call("POST", "/write_file", {"id": session, "rel_path": "d/data.txt", "content": "7"})
         self.assertEqual(self.verdicts("def f(x): return int(open('d/data.txt').read())", "f", ("0", "7"), id=session), [True])
 
+    def test_files_do_not_keep_cases_from_being_forks(self):
+        """Each fork has a process id of its own, a case that gets a new sandbox has always the same."""
+        session = str(uuid.uuid4())
+        self.addCleanup(call, "DELETE", "/api/v1/sessions/" + session)
+        for name in ("helper.py", "sub/data.txt"):
+            call("POST", "/write_file", {"id": session, "rel_path": name, "content": "N = 1\n"})
+        code = "import helper, os\ndef f(x):\n    open('sub/data.txt').read()\n    return os.getpid()"
+        answer = self.judge(code, "f", *[("0", "0")] * 40, id=session)
+        self.assertGreaterEqual(len({r["got"] for r in answer["case_results"]}), 10, answer)
+
     def test_the_session_is_left_alone(self):
         session = str(uuid.uuid4())
         self.addCleanup(call, "DELETE", "/api/v1/sessions/" + session)

@@ -1,0 +1,89 @@
+#define _GNU_SOURCE
+/* Has a program left the files alone that were put into its workspace?
+ *
+ * What makes something shows in the inode counter (mounts.c). What changes, renames
+ * or removes what is there already shows in an inotify watch on each folder: also a
+ * file that was only opened for writing, because what is then written through a
+ * mapping tells nobody. Reading leaves no trace, as the mounts have no access times. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "common/owned.h"
+#include "executor/sandbox/mounts.h"
+
+/* What is larger is not watched: this happens in the event loop. */
+enum { FOLDERS_MAX = 256, ENTRIES_MAX = 8192, DEPTH_MAX = 32 };
+
+struct walk {
+	int watch;
+	unsigned folders, entries;
+};
+
+static int watch_folder(struct walk *walk, int folder)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
+	return inotify_add_watch(walk->watch, path,
+				 IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE |
+					 IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int walk_folder(struct walk *walk, int at, const char *name, unsigned depth)
+{
+	int fd = openat(at, name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!entries) {
+		int error = -errno;
+
+		owned_close(&fd);
+		return error;
+	}
+	int error = depth > DEPTH_MAX || ++walk->folders > FOLDERS_MAX ? -E2BIG
+								       : watch_folder(walk, fd);
+	while (!error && (entry = readdir(entries))) {
+		if (++walk->entries > ENTRIES_MAX)
+			error = -E2BIG;
+		else if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
+			 strcmp(entry->d_name, ".."))
+			error = walk_folder(walk, fd, entry->d_name, depth + 1);
+	}
+	closedir(entries);
+	return error;
+}
+
+int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark)
+{
+	struct walk walk = { .watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
+
+	if (walk.watch < 0)
+		return -errno;
+	int error = walk_folder(&walk, workspace->folder, ".", 0);
+	if (!error)
+		error = workspace_mark(workspace, ret_mark);
+	if (error) {
+		close(walk.watch);
+		return error;
+	}
+	owned_close(&workspace->watch);
+	workspace->watch = walk.watch;
+	return 0;
+}
+
+bool workspace_watch_is_quiet(const struct workspace *workspace)
+{
+	uint8_t event[sizeof(struct inotify_event) + 256];
+
+	if (workspace->watch < 0)
+		return true;
+	return read(workspace->watch, event, sizeof event) < 0 && errno == EAGAIN;
+}
