@@ -351,16 +351,7 @@ static void make_parts(struct daemon *daemon)
 				.context = daemon },
 			&executor->sandboxes);
 	if (!error)
-		error = pool_new(&(struct pool_config){ .loop = executor->loop,
-							.sandboxes = executor->sandboxes,
-							.slots = executor->slots,
-							.size = options->pool,
-							.available = on_available,
-							.context = daemon },
-				 &executor->pool);
-	if (!error)
 		error = admission_new(&(struct admission_config){ .loop = executor->loop,
-								  .pool = executor->pool,
 								  .running = options->running,
 								  .queue = options->queue,
 								  .queue_ms = options->queue_ms },
@@ -419,7 +410,16 @@ static void start_zygotes(struct daemon *daemon)
 		&executor->zygote_pool);
 	if (error)
 		die("start the zygotes", error);
-	sandboxes_set_zygote_pool(executor->sandboxes, executor->zygote_pool);
+	error = pool_new(&(struct pool_config){ .loop = executor->loop,
+						.sandboxes = executor->sandboxes,
+						.zygote_pool = executor->zygote_pool,
+						.slots = executor->slots,
+						.size = options->pool,
+						.available = on_available,
+						.context = daemon },
+			 &executor->pool);
+	if (error)
+		die("make the pool of sandboxes", error);
 }
 
 static void set_log_level(const char *name)

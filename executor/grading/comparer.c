@@ -200,7 +200,7 @@ static void drop_sandbox(struct comparer *comparer)
 static enum comparer_state get_sandbox(struct comparer *comparer)
 {
 	comparer->state = COMPARER_WAITS;
-	comparer->waiter = (struct waiter){ .needs_sandbox = true,
+	comparer->waiter = (struct waiter){ .pool = comparer->submission->executor->pool,
 					    .granted = on_granted,
 					    .expired = on_expired };
 	if (!admission_enter(comparer->submission->executor->admission, &comparer->waiter))

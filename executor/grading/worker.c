@@ -162,7 +162,10 @@ static enum worker_state open(struct worker *worker, const void *detail)
 	(void)detail;
 	worker->state = WORKER_WAITS;
 	worker->waiter = (struct waiter){
-		.needs_sandbox = true, .runs = true, .granted = on_granted, .expired = on_expired
+		.pool = worker->submission->executor->pool,
+		.runs = true,
+		.granted = on_granted,
+		.expired = on_expired,
 	};
 	if (admission_enter(worker->submission->executor->admission, &worker->waiter))
 		return close_with(worker, WORKER_BUSY);

@@ -38,35 +38,75 @@ static void unlink_waiter(struct admission *admission, struct waiter *waiter)
 	loop_clear_timer(admission->config.loop, &waiter->timer);
 }
 
-static bool can_enter(const struct admission *admission, const struct waiter *waiter)
+static bool is_held_up(const struct admission *admission, const struct waiter *waiter)
 {
-	if (waiter->runs && admission->running >= admission->config.running)
-		return false;
-	return !waiter->needs_sandbox || pool_ready(admission->config.pool);
+	return waiter->runs && admission->running >= admission->config.running;
+}
+
+static bool has_sandbox(const struct waiter *waiter)
+{
+	return !waiter->pool || pool_ready(waiter->pool);
+}
+
+/* The first in order of arrival that can enter; whoever waits for a place to run is not
+ * overtaken, whoever waits for a sandbox of one pool does not hold up the others. */
+static struct waiter *next_to_enter(const struct admission *admission)
+{
+	for (struct waiter *waiter = admission->first; waiter; waiter = waiter->next) {
+		if (is_held_up(admission, waiter))
+			return NULL;
+		if (has_sandbox(waiter))
+			return waiter;
+	}
+	return NULL;
+}
+
+/* Of those that wait none can; a newcomer may, unless it would overtake. */
+static bool can_enter_at_once(const struct admission *admission, const struct waiter *newcomer)
+{
+	for (const struct waiter *waiter = admission->first; waiter; waiter = waiter->next)
+		if (is_held_up(admission, waiter))
+			return false;
+	return !admission->pumping && !is_held_up(admission, newcomer) && has_sandbox(newcomer);
 }
 
 static void let_in(struct admission *admission, struct waiter *waiter)
 {
 	struct sandbox *sandbox = NULL;
 
-	if (waiter->needs_sandbox)
-		sandbox = pool_take(admission->config.pool);
+	if (waiter->pool)
+		sandbox = pool_take(waiter->pool);
 	admission->running += waiter->runs;
 	waiter->granted(waiter, sandbox);
 }
 
 void admission_pump(struct admission *admission)
 {
+	struct waiter *waiter;
+
 	if (admission->pumping) /* the outer one will see it */
 		return;
 	admission->pumping = true;
-	while (admission->first && can_enter(admission, admission->first)) {
-		struct waiter *waiter = admission->first;
-
+	while ((waiter = next_to_enter(admission))) {
 		unlink_waiter(admission, waiter);
 		let_in(admission, waiter);
 	}
 	admission->pumping = false;
+}
+
+void admission_expel(struct admission *admission, const struct pool *pool)
+{
+	struct waiter *waiter = admission->first;
+
+	while (waiter) {
+		if (waiter->pool != pool) {
+			waiter = waiter->next;
+			continue;
+		}
+		unlink_waiter(admission, waiter);
+		waiter->expired(waiter);
+		waiter = admission->first; /* the callee may have withdrawn others */
+	}
 }
 
 static void on_expired(struct loop_timer *timer)
@@ -79,7 +119,7 @@ static void on_expired(struct loop_timer *timer)
 
 int admission_enter(struct admission *admission, struct waiter *waiter)
 {
-	if (!admission->first && can_enter(admission, waiter)) {
+	if (can_enter_at_once(admission, waiter)) {
 		let_in(admission, waiter);
 		return 0;
 	}

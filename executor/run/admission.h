@@ -1,8 +1,9 @@
 /* admission.h - who may run now, who waits, who is refused.
  *
  * One queue in order of arrival. A waiter is let in when fewer than `running`
- * run and, if it needs one, a warm sandbox is there; it is turned away when the
- * queue is full or its time in it is over. */
+ * run and, if it needs one, a sandbox of its pool is ready; it is turned away when
+ * the queue is full or its time in it is over. Who can enter passes those that
+ * wait for another pool. */
 #ifndef VIVARIUM_ADMISSION_H
 #define VIVARIUM_ADMISSION_H
 
@@ -17,14 +18,13 @@ struct admission;
 
 struct admission_config {
 	struct loop *loop;
-	struct pool *pool;
 	uint64_t running;  /* at most, at the same time */
 	uint64_t queue;    /* at most waiting */
 	uint64_t queue_ms; /* at most for so long */
 };
 
 struct waiter {
-	bool needs_sandbox; /* granted() then gets one, which is the waiter's */
+	struct pool *pool; /* granted() gets a sandbox of it, which is the waiter's; NULL: none */
 	bool runs;          /* takes a running place, to be given back with admission_leave() */
 	void (*granted)(struct waiter *waiter, struct sandbox *sandbox);
 	void (*expired)(struct waiter *waiter);
@@ -49,6 +49,9 @@ void admission_leave(struct admission *admission);
 
 /* Look again: a sandbox has become ready. */
 void admission_pump(struct admission *admission);
+
+/* None will become ready: expired() for all that wait for this pool. */
+void admission_expel(struct admission *admission, const struct pool *pool);
 
 uint64_t admission_running(const struct admission *admission);
 uint64_t admission_queued(const struct admission *admission);

@@ -199,7 +199,7 @@ void oneshot_handle(void *context, struct call *call)
 	if (fields_number(call->fields, call->length, FIELD_RESTRICTED, 0))
 		oneshot->flags |= MAILBOX_RESTRICTED;
 	oneshot->waiter = (struct waiter){
-		.needs_sandbox = true, .runs = true, .granted = on_granted, .expired = on_expired
+		.pool = executor->pool, .runs = true, .granted = on_granted, .expired = on_expired
 	};
 	call->context = oneshot;
 	call->cancel = on_cancel;

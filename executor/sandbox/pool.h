@@ -15,6 +15,7 @@ struct pool;
 struct pool_config {
 	struct loop *loop;
 	struct sandboxes *sandboxes;
+	struct zygote_pool *zygote_pool; /* which its sandboxes are forked from */
 	const struct slots *slots;
 	size_t size;
 	void (*available)(void *context); /* one more can be taken */

@@ -35,11 +35,6 @@ int sandboxes_new(const struct sandboxes_config *config, struct sandboxes **ret_
 	return 0;
 }
 
-void sandboxes_set_zygote_pool(struct sandboxes *sandboxes, struct zygote_pool *zygote_pool)
-{
-	sandboxes->zygote_pool = zygote_pool;
-}
-
 size_t sandboxes_count(const struct sandboxes *sandboxes)
 {
 	return sandboxes->count;

@@ -84,16 +84,16 @@ struct sandboxes_config {
 };
 
 int sandboxes_new(const struct sandboxes_config *config, struct sandboxes **ret_sandboxes);
-void sandboxes_set_zygote_pool(struct sandboxes *sandboxes, struct zygote_pool *zygote_pool);
-/* To be called by the zygote pool. */
+/* To be called by the zygote pools. */
 void sandboxes_spawned(struct sandboxes *sandboxes, uint64_t cookie, pid_t pid, int pidfd,
 		    uint64_t generation);
 /* How many exist, dying ones included. */
 size_t sandboxes_count(const struct sandboxes *sandboxes);
 void sandboxes_free(struct sandboxes *sandboxes); /* when none exists */
 
-/* Begin to make one. 0; -EAGAIN without a free slot or a warm zygote; -errno. */
-int sandbox_create(struct sandboxes *sandboxes, const struct sandbox_owner *owner,
+/* Begin to make one from these zygotes, which must live until it is idle or killed. 0;
+ * -EAGAIN without a free slot or a warm zygote; -errno. */
+int sandbox_create(struct sandboxes *sandboxes, struct zygote_pool *zygote_pool, const struct sandbox_owner *owner,
 		   struct sandbox **ret_sandbox);
 
 /* Hand it to another owner. */

@@ -57,6 +57,7 @@ struct command {
 
 struct sandbox {
 	struct sandboxes *all;
+	struct zygote_pool *zygote_pool; /* it is forked from one of these */
 	struct sandbox *next, **link; /* in the list of all */
 	struct sandbox_owner owner;
 	enum sandbox_phase phase;
@@ -109,7 +110,6 @@ struct sandbox {
 
 struct sandboxes {
 	struct sandboxes_config config;
-	struct zygote_pool *zygote_pool;
 	struct sandbox *first;
 	size_t count;
 	uint64_t cookies;

@@ -180,7 +180,7 @@ static int ask_for_spawn(struct sandbox *sandbox)
 	theirs = pair[1];
 	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	uint64_t cookie = ++sandbox->all->cookies;
-	error = zygote_pool_spawn(sandbox->all->zygote_pool, cookie, theirs, sandbox->mailbox_fd);
+	error = zygote_pool_spawn(sandbox->zygote_pool, cookie, theirs, sandbox->mailbox_fd);
 	if (error)
 		return error;
 	sandbox->cookie = cookie;
@@ -229,10 +229,10 @@ static struct sandbox *new_sandbox(struct sandboxes *all, const struct sandbox_o
 	return sandbox;
 }
 
-int sandbox_create(struct sandboxes *sandboxes, const struct sandbox_owner *owner,
-		   struct sandbox **ret_sandbox)
+int sandbox_create(struct sandboxes *sandboxes, struct zygote_pool *zygote_pool,
+		   const struct sandbox_owner *owner, struct sandbox **ret_sandbox)
 {
-	if (!sandboxes->zygote_pool || !zygote_pool_warm_count(sandboxes->zygote_pool))
+	if (!zygote_pool_warm_count(zygote_pool))
 		return -EAGAIN;
 
 	int slot = slots_take(sandboxes->config.slots);
@@ -243,6 +243,7 @@ int sandbox_create(struct sandboxes *sandboxes, const struct sandbox_owner *owne
 		slots_give_back(sandboxes->config.slots, slot);
 		return -ENOMEM;
 	}
+	sandbox->zygote_pool = zygote_pool;
 	send_task(sandbox, make_parts, on_parts);
 	*ret_sandbox = sandbox;
 	return 0;

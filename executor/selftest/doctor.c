@@ -246,7 +246,7 @@ static void next_probe(struct doctor *doctor)
 		end(doctor);
 		return;
 	}
-	doctor->waiter = (struct waiter){ .needs_sandbox = true,
+	doctor->waiter = (struct waiter){ .pool = doctor->executor->pool,
 					  .granted = on_sandbox,
 					  .expired = on_expired };
 	if (admission_enter(doctor->executor->admission, &doctor->waiter))

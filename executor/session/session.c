@@ -104,7 +104,7 @@ static void on_no_sandbox(struct waiter *waiter)
 static bool get_sandbox(struct session *session)
 {
 	session->phase = SESSION_WAITS;
-	session->waiter = (struct waiter){ .needs_sandbox = true,
+	session->waiter = (struct waiter){ .pool = session->executor->pool,
 					   .granted = on_sandbox,
 					   .expired = on_no_sandbox };
 	return admission_enter(session->executor->admission, &session->waiter) == 0;

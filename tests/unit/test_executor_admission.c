@@ -137,6 +137,31 @@ static void test_when_to_try_again(void **state)
 	close_admission();
 }
 
+/* Its zygotes are still importing: others run meanwhile, and in their own order. */
+static void test_who_waits_for_another_pool_is_passed(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c'), d = caller('d');
+	struct pool *cold;
+
+	(void)state;
+	open_admission(2, 10, 60000);
+	assert_int_equal(pool_new(&(struct pool_config){ .loop = loop }, &cold), 0);
+	a.waiter.pool = c.waiter.pool = cold;
+	b.leaves = true;
+	assert_int_equal(admission_enter(admission, &a.waiter), 0);
+	assert_int_equal(admission_enter(admission, &b.waiter), 0);
+	assert_int_equal(admission_enter(admission, &c.waiter), 0);
+	assert_int_equal(admission_enter(admission, &d.waiter), 0);
+	assert_string_equal(said, "bd");
+	assert_int_equal(admission_queued(admission), 2);
+	admission_expel(admission, cold);
+	assert_string_equal(said, "bd-a-c");
+	assert_int_equal(admission_queued(admission), 0);
+	admission_leave(admission);
+	pool_free(cold);
+	close_admission();
+}
+
 static void test_no_queue_at_all(void **state)
 {
 	struct caller a = caller('a'), b = caller('b');
@@ -333,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_order_of_arrival),
 		cmocka_unit_test(test_full_queue),
 		cmocka_unit_test(test_when_to_try_again),
+		cmocka_unit_test(test_who_waits_for_another_pool_is_passed),
 		cmocka_unit_test(test_no_queue_at_all),
 		cmocka_unit_test(test_waiting_expires),
 		cmocka_unit_test(test_withdrawn_from_the_middle),
