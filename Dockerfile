@@ -5,7 +5,11 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 		autoconf automake gcc libc6-dev make pkg-config \
 		libcap-dev libelf-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev
 WORKDIR /src
-COPY . .
+COPY configure.ac Makefile.am ./
+COPY common common
+COPY executor executor
+COPY zygote zygote
+COPY fcgi-app fcgi-app
 RUN autoreconf -fi && mkdir build && cd build \
 	&& ../configure -q --prefix=/usr --libexecdir=/usr/libexec \
 	&& make -j"$(nproc)" && make install-strip DESTDIR=/out
@@ -14,15 +18,14 @@ RUN autoreconf -fi && mkdir build && cd build \
 # nginx, which is how nginx may connect to its socket.
 FROM debian:bookworm-slim AS fcgi-app
 RUN apt-get update && apt-get install -y --no-install-recommends libfcgi0ldbl libjson-c5 \
-	&& rm -rf /var/lib/apt/lists/* \
+	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/* \
 	&& groupadd --gid 990 vivarium \
 	&& useradd --uid 990 --gid 990 --groups www-data --no-create-home --shell /usr/sbin/nologin vivarium \
 	&& install -d -m 750 -o 990 -g 33 /run/vivarium/app \
 	&& install -d -m 750 -o 990 -g 990 /app/user_files
 COPY --from=build /out/usr/bin/fcgi-app /usr/bin/fcgi-app
 USER vivarium
-CMD ["fcgi-app", "--socket", "/run/vivarium/app/fcgi-app.sock", "--socket-group", "www-data", \
-	"--executor", "unix:/run/vivarium/executor/executor.sock"]
+CMD ["fcgi-app", "--socket", "/run/vivarium/app/fcgi-app.sock", "--socket-group", "www-data"]
 
 # The executor and the Python that programs see. More packages for programs are
 # installed here.
@@ -30,7 +33,7 @@ FROM debian:bookworm-slim AS executor
 RUN apt-get update && apt-get install -y --no-install-recommends \
 		libcap2 libelf1 libpython3.11 libseccomp2 python3 \
 		bash coreutils dash diffutils file findutils gawk grep gzip less sed sqlite3 tar tzdata unzip \
-	&& rm -rf /var/lib/apt/lists/* \
+	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/* \
 	&& groupadd --gid 990 vivarium \
 	&& useradd --uid 990 --gid 990 --no-create-home --shell /usr/sbin/nologin vivarium \
 	&& install -d -m 755 /run/vivarium/executor
@@ -40,7 +43,7 @@ CMD ["executor", "--socket", "/run/vivarium/executor/executor.sock", "--peer-use
 
 FROM debian:bookworm-slim AS nginx
 RUN apt-get update && apt-get install -y --no-install-recommends nginx \
-	&& rm -rf /var/lib/apt/lists/*
+	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/*
 COPY nginx /usr/lib/vivarium/nginx
 COPY web/dist /usr/lib/vivarium/web/dist
 USER www-data
