@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
+
 void fields_open(struct fields_reader *reader, const void *list, size_t length)
 {
 	reader->at = list;
@@ -151,45 +153,4 @@ int fields_put_number(struct buffer *list, unsigned tag, uint64_t value)
 int fields_put_text(struct buffer *list, unsigned tag, const char *text)
 {
 	return text ? fields_put_bytes(list, tag, text, strlen(text)) : 0;
-}
-
-/* The table of well-formed sequences: Unicode 15.0, section 3.9, table 3-7. */
-bool utf8_valid(const void *text, size_t length)
-{
-	const uint8_t *at = text;
-	const uint8_t *end = at + length;
-
-	while (at < end) {
-		uint8_t lead = *at++;
-		uint8_t low = 0x80, high = 0xbf;
-		size_t more;
-
-		if (lead < 0x80)
-			continue;
-		if (lead >= 0xc2 && lead <= 0xdf)
-			more = 1;
-		else if (lead >= 0xe0 && lead <= 0xef)
-			more = 2;
-		else if (lead >= 0xf0 && lead <= 0xf4)
-			more = 3;
-		else
-			return false;
-		if (lead == 0xe0)
-			low = 0xa0;
-		else if (lead == 0xed)
-			high = 0x9f;
-		else if (lead == 0xf0)
-			low = 0x90;
-		else if (lead == 0xf4)
-			high = 0x8f;
-		if ((size_t)(end - at) < more)
-			return false;
-		for (; more; more--, at++) {
-			if (*at < low || *at > high)
-				return false;
-			low = 0x80;
-			high = 0xbf;
-		}
-	}
-	return true;
 }

@@ -59,7 +59,4 @@ int fields_put_number(struct buffer *list, unsigned tag, uint64_t value);
 int fields_put_bytes(struct buffer *list, unsigned tag, const void *value, size_t length);
 int fields_put_text(struct buffer *list, unsigned tag, const char *text); /* NULL: nothing is put */
 
-/* Is this UTF-8 (no surrogates, nothing above U+10FFFF, no overlong forms)? */
-bool utf8_valid(const void *text, size_t length);
-
 #endif

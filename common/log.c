@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "common/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -34,8 +35,9 @@ void log_line(enum log_level level, const char *format, ...)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
 	size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &parts);
-	used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ executor %s ",
-				 now.tv_nsec / 1000000, names[level]);
+	used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %s %s ",
+				 now.tv_nsec / 1000000, program_invocation_short_name,
+				 names[level]);
 	size_t start = used;
 
 	va_start(arguments, format);
@@ -49,4 +51,17 @@ void log_line(enum log_level level, const char *format, ...)
 			line[i] = '?';
 	line[used++] = '\n';
 	(void)!write(STDERR_FILENO, line, used);
+}
+
+const char *log_safe(struct text text, char *out, size_t size)
+{
+	size_t length = text.length < size - 1 ? text.length : size - 1;
+
+	for (size_t i = 0; i < length; i++) {
+		char c = text.data[i];
+
+		out[i] = c <= ' ' || c > '~' || c == '"' || c == '\\' ? '?' : c;
+	}
+	out[length] = '\0';
+	return out;
 }

@@ -33,10 +33,13 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 		  "\"development\" allows every CORS origin" },
 		{ "cors_origins", SETTING_TEXT, &c->cors_origins, "", 0, 0, "CORS_ORIGINS",
 		  "origins that browsers may call from, separated by commas or spaces" },
-		{ "allowed_hosts", SETTING_TEXT, &c->allowed_hosts, "localhost", 0, 0,
-		  "ALLOWED_HOSTS",
-		  "host names we answer to besides IP addresses; .example.org takes subdomains, * "
-		  "all" },
+		{ "allowed_hosts", SETTING_TEXT, &c->allowed_hosts, "", 0, 0, "ALLOWED_HOSTS",
+		  "host names we answer to besides localhost and IP addresses; .example.org takes "
+		  "subdomains, * all" },
+		{ "trusted_proxies", SETTING_TEXT, &c->trusted_proxies, "", 0, 0,
+		  "TRUSTED_PROXIES",
+		  "addresses and networks of reverse proxies whose X-Forwarded-For names the "
+		  "client, for limits and rights" },
 		{ "playground_restricted", SETTING_BOOL, &c->playground_restricted, "on", 0, 0,
 		  "PLAYGROUND_RESTRICTED", "restricted operations in /api/execute" },
 		{ "threads", SETTING_NUMBER, &c->threads, "128", 1, 400, NULL,
@@ -57,7 +60,7 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 		{ "stop_ms", SETTING_NUMBER, &c->stop_ms, "35000", 0, 600000, NULL,
 		  "longest wait for running requests after SIGTERM" },
 		{ "api_key", SETTING_TEXT, &c->api_key, "", 0, 0, "API_KEY",
-		  "key that lets its bearer list all sessions; without one, only loopback may" },
+		  "key that lets its bearer list all sessions; without one, loopback may" },
 		{ "saved_file_bytes", SETTING_NUMBER, &c->saved_file_bytes, "1048576", 1, 8388608,
 		  NULL, "largest saved file" },
 		{ "saved_files", SETTING_NUMBER, &c->saved_files, "1000", 1, 1000000, NULL,

@@ -7,6 +7,13 @@
 
 #include "common/settings.h"
 
+/* What --version and the API say; the build defines it. */
+#ifdef PACKAGE_VERSION
+#define VIVARIUM_VERSION PACKAGE_VERSION
+#else
+#define VIVARIUM_VERSION "0.0.0"
+#endif
+
 struct config {
 	char *socket;       /* path to listen at; empty: one request as plain CGI */
 	char *socket_mode;  /* octal */
@@ -17,6 +24,7 @@ struct config {
 	char *environment;  /* "development" opens CORS to every origin */
 	char *cors_origins;
 	char *allowed_hosts;
+	char *trusted_proxies;
 	bool playground_restricted;
 	uint64_t threads;
 	uint64_t stack_kib;
@@ -26,7 +34,7 @@ struct config {
 	uint64_t evaluate_cases;
 	uint64_t answer_ms; /* longest wait for the executor's answer */
 	uint64_t stop_ms;   /* longest wait for running requests at the end */
-	char *api_key;      /* opens the list of sessions; empty: to loopback only */
+	char *api_key;      /* opens the list of sessions; empty: loopback does */
 	uint64_t saved_file_bytes;
 	uint64_t saved_files;
 };

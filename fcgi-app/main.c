@@ -24,13 +24,11 @@
 #include "fcgi-app/config.h"
 #include "fcgi-app/execution/executor_client.h"
 #include "fcgi-app/files/files.h"
-#include "fcgi-app/http/gateway_cgi.h"
-#include "fcgi-app/http/gateway_fastcgi.h"
-#include "fcgi-app/http/listener.h"
-#include "fcgi-app/app_log.h"
+#include "fcgi-app/http/access.h"
+#include "fcgi-app/http/gateway.h"
+#include "fcgi-app/start.h"
+#include "common/log.h"
 #include "common/owned.h"
-#include "fcgi-app/privilege.h"
-#include "fcgi-app/version.h"
 
 static int die(const char *reason)
 {
@@ -51,6 +49,13 @@ static int check_config(const struct config *config, char error[SETTINGS_ERROR_B
 		return failed;
 	}
 	executor_client_free(client);
+	if (!access_addresses_valid(config->trusted_proxies)) {
+		snprintf(error, SETTINGS_ERROR_BYTES,
+			 "trusted_proxies must be addresses and networks such as 10.0.0.0/8, not "
+			 "\"%.100s\"",
+			 config->trusted_proxies);
+		return -EINVAL;
+	}
 	if (config->code_bytes > config->body_bytes) {
 		snprintf(error, SETTINGS_ERROR_BYTES, "code_bytes must not be above body_bytes");
 		return -EINVAL;
@@ -67,7 +72,7 @@ static void wait_for_stop(void)
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGINT);
 	sigwait(&waited, &received);
-	log_line("event=stopping signal=%d", received);
+	log_info("event=stopping signal=%d", received);
 }
 
 /* Left by a process that was killed while it saved. */
@@ -78,7 +83,7 @@ static void clean_user_files(const struct config *config)
 	if (fd >= 0)
 		files_clean(fd);
 	else
-		log_line("event=no_user_files path=%s error=\"%s\"", config->user_files,
+		log_warn("event=no_user_files path=%s error=\"%s\"", config->user_files,
 			 strerror(errno));
 }
 
@@ -97,18 +102,18 @@ static int serve_fastcgi(const struct config *config, char error[SETTINGS_ERROR_
 	failed = workers_start(config, listen_fd, &workers);
 	if (failed)
 		return die(strerror(-failed));
-	log_line("event=serving version=%s socket=%s executor=%s threads=%llu", VIVARIUM_VERSION,
+	log_info("event=serving version=%s socket=%s executor=%s threads=%llu", VIVARIUM_VERSION,
 		 config->socket, config->executor, (unsigned long long)config->threads);
 
 	wait_for_stop();
 	/* Our successor may listen at the same path at once. */
 	unlink(config->socket);
 	if (!workers_stop(workers)) {
-		log_line("event=stopped complete=no");
+		log_info("event=stopped complete=no");
 		_exit(0); /* threads still use what exit() would tear down */
 	}
 	close(listen_fd);
-	log_line("event=stopped complete=yes");
+	log_info("event=stopped complete=yes");
 	return 0;
 }
 

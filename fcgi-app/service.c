@@ -6,7 +6,7 @@
 #include "common/fields.h"
 #include "fcgi-app/handlers.h"
 #include "fcgi-app/execution/exec_run.h"
-#include "fcgi-app/version.h"
+#include "fcgi-app/config.h"
 
 enum { TIMESTAMP_BYTES = 32 };
 

@@ -5,7 +5,7 @@
 #include "fcgi-app/handlers.h"
 #include "fcgi-app/http/json_input.h"
 #include "fcgi-app/execution/exec_run.h"
-#include "fcgi-app/version.h"
+#include "fcgi-app/config.h"
 
 void playground_root(struct exchange *exchange)
 {

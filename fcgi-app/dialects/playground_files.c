@@ -10,10 +10,10 @@
 #include "fcgi-app/http/answer.h"
 #include "common/fields.h"
 #include "fcgi-app/files/files.h"
-#include "fcgi-app/http/form.h"
+#include "fcgi-app/http/target.h"
 #include "fcgi-app/handlers.h"
 #include "fcgi-app/http/json_input.h"
-#include "fcgi-app/app_log.h"
+#include "common/log.h"
 #include "common/owned.h"
 
 #define NAME_EXPECTED                                                                              \
@@ -27,7 +27,7 @@ static void answer_file_error(struct exchange *exchange, int failed)
 		answer_problem(exchange, 404, "File not found");
 		return;
 	}
-	log_line("event=file_failed id=%s error=\"%s\"", exchange->id, strerror(-failed));
+	log_error("event=file_failed id=%s error=\"%s\"", exchange->id, strerror(-failed));
 	if (failed == -EFBIG)
 		answer_problem(exchange, 413, "the file is too large");
 	else if (failed == -ENOSPC || failed == -EDQUOT)

@@ -7,7 +7,7 @@
 #include "fcgi-app/http/answer.h"
 #include "fcgi-app/native/evaluate.h"
 #include "fcgi-app/files/files.h"
-#include "fcgi-app/http/form.h"
+#include "fcgi-app/http/target.h"
 #include "fcgi-app/handlers.h"
 #include "fcgi-app/http/ids.h"
 #include "fcgi-app/http/json_input.h"

@@ -6,7 +6,7 @@
 
 #include "fcgi-app/http/answer.h"
 #include "common/fields.h"
-#include "fcgi-app/app_log.h"
+#include "common/log.h"
 
 /* What each refusal is in HTTP. The executor's own message wins over `detail`. */
 static const struct {
@@ -32,7 +32,7 @@ struct exec_request run_request(const struct exchange *exchange, enum frame_type
 	return (struct exec_request){
 		.call = call,
 		.request_id = exchange->id,
-		.client = *exchange->client ? exchange->client : NULL,
+		.client = *exchange->caller.address ? exchange->caller.address : NULL,
 		.profile = profile,
 	};
 }
@@ -108,7 +108,7 @@ static void answer_failure(struct exchange *exchange, int failed)
 	}
 	if (failed == -ECONNABORTED) /* who put the files answers for it */
 		return;
-	log_line("event=executor_failed id=%s error=\"%s\"", exchange->id, strerror(-failed));
+	log_error("event=executor_failed id=%s error=\"%s\"", exchange->id, strerror(-failed));
 	if (failed == -E2BIG) {
 		answer_problem(exchange, 413, "the request is too large");
 		return;

@@ -11,7 +11,7 @@
 
 #include "common/buffer.h"
 #include "common/protocol.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 enum { EXEC_LIMITS = FIELD_UNDO_DEPTH - FIELD_WALL_MS + 1 };
 

@@ -7,7 +7,7 @@
 
 #include "fcgi-app/execution/executor_client.h"
 #include "common/protocol.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 /* What the interpreter says about its run. Whoever wrote the program may have
  * written this too: it is shown to him, and nothing is decided by it. Texts may

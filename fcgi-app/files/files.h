@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "common/buffer.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 enum { FILES_PATH_BYTES = 4096, FILES_NAME_MAX = 255 };
 

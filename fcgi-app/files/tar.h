@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 enum { TAR_BLOCK = 512, TAR_HEADERS_MAX = 6 * 1024 };
 
@@ -49,5 +49,28 @@ struct tar_reader {
  * the next call. */
 int tar_next(struct tar_reader *reader, struct tar_member *ret_member);
 void tar_reader_free(struct tar_reader *reader);
+
+/* A member's header as ustar lays it out. */
+struct tar_header {
+	char name[100];
+	char mode[8];
+	char uid[8];
+	char gid[8];
+	char size[12];
+	char modified[12];
+	char checksum[8];
+	char type;
+	char link[100];
+	char magic[6];
+	char version[2];
+	char user[32];
+	char group[32];
+	char major[8];
+	char minor[8];
+	char prefix[155];
+	char unused[12];
+};
+
+_Static_assert(sizeof(struct tar_header) == 512, "a header is one block");
 
 #endif

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "fcgi-app/files/tar.h"
-#include "fcgi-app/files/tar_header.h"
 
 /* What extension headers said about the next member. */
 struct extension {

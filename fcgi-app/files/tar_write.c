@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "fcgi-app/files/tar.h"
-#include "fcgi-app/files/tar_header.h"
 
 static void put_octal(char *field, size_t size, uint64_t value)
 {

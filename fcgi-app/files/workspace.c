@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fcgi-app/http/answer.h"
-#include "fcgi-app/app_log.h"
+#include "common/log.h"
 #include "common/owned.h"
 #include "fcgi-app/execution/exec_run.h"
 
@@ -59,7 +59,7 @@ void workspace_refuse(struct exchange *exchange, int failed)
 	int status = workspace_status(failed);
 
 	if (status == 503) {
-		log_line("event=workspace_failed id=%s error=\"%s\"", exchange->id,
+		log_error("event=workspace_failed id=%s error=\"%s\"", exchange->id,
 			 strerror(-failed));
 		answer_header_number(exchange, "Retry-After", 1);
 	}
@@ -109,5 +109,5 @@ void workspace_abandon(struct exchange *exchange, struct text session_id)
 	request.session_id = session_id;
 	failed = executor_client_call(exchange->executor, &request, &wait, &answer);
 	if (failed)
-		log_line("event=session_left id=%s error=\"%s\"", exchange->id, strerror(-failed));
+		log_error("event=session_left id=%s error=\"%s\"", exchange->id, strerror(-failed));
 }

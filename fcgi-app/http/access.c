@@ -5,10 +5,13 @@
 #include <ctype.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
+#include "fcgi-app/http/http.h"
 
 /* The next word of a list of commas and spaces; false at its end. */
 static bool next_word(const char **list, struct text *ret_word)
@@ -93,6 +96,8 @@ bool access_host_allowed(const char *allowed, const char *host)
 		return true;
 	if (name.length && name.data[name.length - 1] == '.')
 		name.length--;
+	if (same_word(name, TEXT("localhost")))
+		return true;
 	while (next_word(&allowed, &word))
 		if (name_matches(word, name))
 			return true;
@@ -180,4 +185,165 @@ bool access_address_is_loopback(const char *address)
 	if (as_v4(address, &v4))
 		return v4 >> 24 == 127;
 	return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* ---- lists of addresses ----------------------------------------------------- */
+
+/* An address as 16 bytes, IPv4 mapped into IPv6. */
+static bool as_v6(const char *address, uint8_t ret_bytes[16], unsigned *ret_prefix)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, address, &v4) == 1) {
+		memcpy(ret_bytes, mapped, sizeof mapped);
+		memcpy(ret_bytes + 12, &v4, sizeof v4);
+		*ret_prefix = 96;
+		return true;
+	}
+	*ret_prefix = 0;
+	return inet_pton(AF_INET6, address, ret_bytes) == 1;
+}
+
+struct network {
+	uint8_t bytes[16];
+	unsigned bits;
+};
+
+static bool read_network(struct text word, struct network *ret_network)
+{
+	char copy[ACCESS_ADDRESS_BYTES];
+	unsigned before;
+	char *slash, *end;
+
+	if (word.length >= sizeof copy)
+		return false;
+	memcpy(copy, word.data, word.length);
+	copy[word.length] = '\0';
+	slash = strchr(copy, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (!as_v6(copy, ret_network->bytes, &before))
+		return false;
+	ret_network->bits = 128;
+	if (!slash)
+		return true;
+	if (!isdigit((unsigned char)*slash))
+		return false;
+	unsigned long bits = strtoul(slash, &end, 10);
+	ret_network->bits = before + (unsigned)(bits <= 128 ? bits : 129);
+	return !*end && ret_network->bits <= 128;
+}
+
+static bool network_holds(const struct network *network, const uint8_t address[16])
+{
+	unsigned whole = network->bits / 8, rest = network->bits % 8;
+
+	return !memcmp(network->bytes, address, whole) &&
+	       (!rest || !((network->bytes[whole] ^ address[whole]) >> (8 - rest)));
+}
+
+bool access_address_listed(const char *listed, const char *address)
+{
+	struct network network;
+	uint8_t bytes[16];
+	struct text word;
+	unsigned before;
+
+	if (!as_v6(address, bytes, &before))
+		return false;
+	while (next_word(&listed, &word))
+		if (read_network(word, &network) && network_holds(&network, bytes))
+			return true;
+	return false;
+}
+
+bool access_addresses_valid(const char *listed)
+{
+	struct network network;
+	struct text word;
+
+	while (next_word(&listed, &word))
+		if (!read_network(word, &network))
+			return false;
+	return true;
+}
+
+/* ---- who asks ---------------------------------------------------------------- */
+
+static bool was_forwarded(char *const *environment)
+{
+	static const char *const headers[] = { "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED",
+					       "HTTP_X_REAL_IP", "HTTP_VIA",
+					       "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO" };
+
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+		if (*http_variable(environment, headers[i]))
+			return true;
+	return false;
+}
+
+/* In time that does not depend on where the two differ. */
+static bool same_secret(const char *given, const char *secret)
+{
+	size_t length = strlen(secret);
+	unsigned char differ = strlen(given) != length;
+
+	for (size_t i = 0; i < length && given[i]; i++)
+		differ |= (unsigned char)(given[i] ^ secret[i]);
+	return !differ;
+}
+
+static bool has_key(const char *secret, char *const *environment)
+{
+	const char *bearer = http_variable(environment, "HTTP_AUTHORIZATION");
+
+	if (!*secret)
+		return false;
+	if (!strncasecmp(bearer, "Bearer ", 7) && same_secret(bearer + 7, secret))
+		return true;
+	return same_secret(http_variable(environment, "HTTP_X_API_KEY"), secret);
+}
+
+/* The last word of the list that is no trusted proxy; false where there is none, or
+ * where it is no address. */
+static bool forwarded_for(const char *list, const char *trusted, char ret_address[])
+{
+	size_t end = strlen(list);
+
+	while (end) {
+		size_t from;
+
+		while (end && strchr(", \t", list[end - 1]))
+			end--;
+		for (from = end; from && !strchr(", \t", list[from - 1]);)
+			from--;
+		if (from == end || end - from >= ACCESS_ADDRESS_BYTES)
+			return false;
+		snprintf(ret_address, ACCESS_ADDRESS_BYTES, "%.*s", (int)(end - from), list + from);
+		if (!access_addresses_valid(ret_address) || strchr(ret_address, '/'))
+			return false;
+		if (!access_address_listed(trusted, ret_address))
+			return true;
+		end = from;
+	}
+	return false;
+}
+
+void caller_read(const struct config *config, char *const *environment, struct caller *ret_caller)
+{
+	const char *peer = http_variable(environment, "REMOTE_ADDR");
+	bool forwarded = was_forwarded(environment);
+	struct caller caller = { 0 };
+
+	if (forwarded && access_address_listed(config->trusted_proxies, peer))
+		forwarded = !forwarded_for(http_variable(environment, "HTTP_X_FORWARDED_FOR"),
+					   config->trusted_proxies, caller.address);
+	if (!*caller.address || forwarded)
+		snprintf(caller.address, sizeof caller.address, "%s", peer);
+	caller.near = !forwarded && access_address_is_private(caller.address);
+	caller.operator = *config->api_key ? has_key(config->api_key, environment)
+					   : !forwarded &&
+						     access_address_is_loopback(caller.address);
+	*ret_caller = caller;
 }

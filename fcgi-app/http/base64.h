@@ -3,7 +3,7 @@
 #define VIVARIUM_BASE64_H
 
 #include "common/buffer.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 /* Append what the text says, to the letter of RFC 4648 with its padding. 0,
  * -EINVAL or -ENOMEM. */

@@ -9,21 +9,10 @@
 
 #include "fcgi-app/http/access.h"
 #include "fcgi-app/http/answer.h"
-#include "fcgi-app/http/local.h"
-#include "fcgi-app/app_log.h"
-#include "fcgi-app/http/route.h"
+#include "common/log.h"
+#include "fcgi-app/routes.h"
 
 enum { READ_BYTES = 16 << 10, HEAD_BYTES = 512 };
-
-const char *exchange_variable(const struct exchange *exchange, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (char **at = exchange->gateway->environment; at && *at; at++)
-		if (!strncmp(*at, name, length) && (*at)[length] == '=')
-			return *at + length + 1;
-	return "";
-}
 
 /* ---- the request -------------------------------------------------------- */
 
@@ -212,7 +201,7 @@ static bool find_route(struct exchange *exchange)
 
 static bool may_be_served(struct exchange *exchange)
 {
-	if ((exchange->route->flags & ROUTE_PRIVATE) && !local_is_private(exchange)) {
+	if ((exchange->route->flags & ROUTE_PRIVATE) && !exchange->caller.near) {
 		answer_problem(exchange, 403, "only for loopback and private addresses");
 		return false;
 	}
@@ -259,7 +248,7 @@ static void send_stream(struct exchange *exchange)
 		exchange->stream.send(exchange->stream.context, gateway->write, gateway->context);
 
 	if (failed)
-		log_line("event=answer_cut id=%s error=\"%s\"", exchange->id, strerror(-failed));
+		log_warn("event=answer_cut id=%s error=\"%s\"", exchange->id, strerror(-failed));
 }
 
 static void send_answer(struct exchange *exchange)
@@ -311,8 +300,8 @@ static void log_request(const struct exchange *exchange, const struct timespec *
 
 	/* The query stays out of the log: it may hold a whole program. */
 	struct text shown = { uri, strcspn(uri, "?") };
-	log_line("event=request id=%s client=%s method=%s path=\"%s\" status=%d dialect=%s ms=%.2f",
-		 exchange->id, log_safe(text_of(exchange->client), client, sizeof client),
+	log_info("event=request id=%s client=%s method=%s path=\"%s\" status=%d dialect=%s ms=%.2f",
+		 exchange->id, log_safe(text_of(exchange->caller.address), client, sizeof client),
 		 log_safe(text_of(exchange_variable(exchange, "REQUEST_METHOD")), method,
 			  sizeof method),
 		 log_safe(shown, path, sizeof path), exchange->status,
@@ -329,7 +318,7 @@ void exchange_serve(const struct config *config, const struct gateway *gateway,
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	choose_id(&exchange);
 	exchange.method = http_method(exchange_variable(&exchange, "REQUEST_METHOD"));
-	exchange.client = exchange_variable(&exchange, "REMOTE_ADDR");
+	caller_read(config, gateway->environment, &exchange.caller);
 	handle(&exchange);
 	send_answer(&exchange);
 	log_request(&exchange, &start);

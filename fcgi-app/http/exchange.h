@@ -7,6 +7,7 @@
 
 #include "common/buffer.h"
 #include "fcgi-app/config.h"
+#include "fcgi-app/http/access.h"
 #include "fcgi-app/http/gateway.h"
 #include "fcgi-app/http/http.h"
 #include "fcgi-app/http/ids.h"
@@ -35,7 +36,7 @@ struct exchange {
 	/* the request */
 	char id[ID_LENGTH_MAX + 1]; /* goes into the answer, the log and the executor */
 	enum method method;
-	const char *client; /* address; "" if unknown */
+	struct caller caller;
 	struct target target;
 	const struct route *route;                    /* NULL until one has matched */
 	struct text parameters[ROUTE_PARAMETERS_MAX]; /* decoded, NUL-terminated */
@@ -50,7 +51,10 @@ struct exchange {
 };
 
 /* A request variable as CGI names it (HTTP_ACCEPT); "" if there is none. */
-const char *exchange_variable(const struct exchange *exchange, const char *name);
+static inline const char *exchange_variable(const struct exchange *exchange, const char *name)
+{
+	return http_variable(exchange->gateway->environment, name);
+}
 
 /* Serve one request: read, route, handle, answer, log. */
 void exchange_serve(const struct config *config, const struct gateway *gateway,

@@ -2,7 +2,10 @@
 #ifndef VIVARIUM_GATEWAY_H
 #define VIVARIUM_GATEWAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "fcgi-app/config.h"
 
 struct gateway {
 	char **environment; /* CGI variables, NAME=value, NULL at the end */
@@ -18,5 +21,29 @@ struct gateway {
 	/* The body was not read to its end: the connection cannot be used again. */
 	void (*abandon)(void *context);
 };
+
+/* ---- plain CGI (gateway_cgi.c) --------------------------------------------- */
+
+/* Serve one request from environment variables and standard input, and write the
+ * answer to standard output. 0 or -errno. */
+int gateway_cgi_serve(const struct config *config);
+
+/* ---- FastCGI (gateway_fastcgi.c) -------------------------------------------- */
+
+struct workers;
+
+/* Start config->threads threads that serve what comes to the socket. SIGUSR1 is
+ * used to wake them and must have the disposition that workers_prepare_signals()
+ * gives it. 0 or -errno, with nothing running. */
+int workers_start(const struct config *config, int listen_fd, struct workers **ret_workers);
+
+/* Before the first thread: block what the main thread waits for, and make
+ * SIGUSR1 interrupt system calls. */
+void workers_prepare_signals(void);
+
+/* Stop accepting, let running requests end for at most config->stop_ms, and
+ * free everything. True if all threads have ended; false if some still run (then
+ * nothing is freed, and the process must end without returning). */
+bool workers_stop(struct workers *workers);
 
 #endif

@@ -1,4 +1,4 @@
-#include "fcgi-app/http/gateway_cgi.h"
+#include "fcgi-app/http/gateway.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "fcgi-app/http/gateway_fastcgi.h"
+#include "fcgi-app/http/gateway.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -13,7 +13,7 @@
 
 #include "fcgi-app/http/exchange.h"
 #include "fcgi-app/execution/executor_client.h"
-#include "fcgi-app/app_log.h"
+#include "common/log.h"
 
 enum {
 	WAKE_EVERY_MS = 20,
@@ -133,7 +133,7 @@ static void *work(void *argument)
 		int failed = FCGX_Accept_r(&request);
 
 		if (failed && !atomic_load(&pool->stopping) && failed != -EINTR) {
-			log_line("event=accept_failed error=\"%s\"", strerror(-failed));
+			log_error("event=accept_failed error=\"%s\"", strerror(-failed));
 			pause_ms(PAUSE_MS); /* no descriptors, no memory: others give some back */
 		}
 		if (failed)

@@ -157,3 +157,13 @@ int http_accepts(const char *accept, const char *type)
 	}
 	return best_quality;
 }
+
+const char *http_variable(char *const *environment, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (char *const *at = environment; at && *at; at++)
+		if (!strncmp(*at, name, length) && (*at)[length] == '=')
+			return *at + length + 1;
+	return "";
+}

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 enum method {
 	METHOD_GET,
@@ -33,5 +33,9 @@ bool http_is_json(const char *content_type);
 
 /* How much an Accept value likes a type, in thousandths; 0: not at all. */
 int http_accepts(const char *accept, const char *type);
+
+/* A variable of a CGI environment (NAME=value strings, NULL at the end; NULL: none);
+ * "" if it is not there. */
+const char *http_variable(char *const *environment, const char *name);
 
 #endif

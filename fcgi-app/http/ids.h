@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 enum {
 	ID_LENGTH_MAX = 128,

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 struct scan {
 	const uint8_t *at, *end;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 struct json_writer {
 	struct buffer *out;

@@ -1,4 +1,5 @@
-/* target.h - what a request line asks for: a path in pieces, and a query.
+/* target.h - what a request line asks for: a path in pieces, and a query; percent
+ * decoding, and name=value lists (queries and form bodies).
  *
  * The path is split at slashes before it is decoded, so that an encoded slash
  * stays inside its piece. Pieces that a proxy might read in another way than we
@@ -10,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 enum { TARGET_PIECES_MAX = 136 };
 
@@ -30,5 +31,15 @@ int target_parse(const char *uri, struct target *ret_target);
 int target_parse_decoded(const char *path, const char *query, struct target *ret_target);
 
 void target_free(struct target *target);
+
+/* Decode %XX (and + as a space if `plus`) from source to out, which has room
+ * for source.length bytes and may be source.data itself. The length written, or
+ * -EINVAL for a broken escape. */
+long form_decode(struct text source, bool plus, char *out);
+
+/* The first value of `name` in a&b=c list. 1 with *ret_value (malloc'ed, NUL
+ * after it; the caller frees *ret_storage), 0 if it is not there, -EINVAL for a
+ * broken escape, -ENOMEM. */
+int form_find(struct text list, const char *name, struct text *ret_value, char **ret_storage);
 
 #endif

@@ -9,12 +9,11 @@
 #include <unistd.h>
 
 #include "fcgi-app/http/answer.h"
-#include "fcgi-app/http/conditions.h"
-#include "fcgi-app/http/form.h"
+#include "fcgi-app/http/file_headers.h"
+#include "fcgi-app/http/target.h"
 #include "fcgi-app/handlers.h"
 #include "fcgi-app/http/ids.h"
 #include "fcgi-app/http/json_input.h"
-#include "fcgi-app/http/media_types.h"
 #include "common/owned.h"
 #include "fcgi-app/native/session_view.h"
 #include "fcgi-app/files/workspace.h"

@@ -9,7 +9,6 @@
 #include "fcgi-app/http/ids.h"
 #include "fcgi-app/http/json_input.h"
 #include "fcgi-app/native/limit_fields.h"
-#include "fcgi-app/http/local.h"
 #include "common/owned.h"
 #include "fcgi-app/native/result.h"
 #include "fcgi-app/execution/exec_run.h"
@@ -23,7 +22,7 @@ static bool may_name(const struct exchange *exchange, enum frame_type call, stru
 {
 	return id_valid(id) ||
 	       (id_is_strict(id) && (call == FRAME_SESSION_SHOW || call == FRAME_SESSION_DELETE) &&
-		local_is_operator(exchange));
+		exchange->caller.operator);
 }
 
 /* A request about the session in the path; false when the id is none. */
@@ -108,7 +107,7 @@ void sessions_list(struct exchange *exchange)
 	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
 
 	/* An id is the right to use its session: the list is a bunch of keys. */
-	if (!local_is_operator(exchange)) {
+	if (!exchange->caller.operator) {
 		answer_problem(exchange, 403, "the list is for loopback, or with the API key");
 		return;
 	}

@@ -6,12 +6,11 @@
 
 #include "fcgi-app/http/access.h"
 #include "common/fields.h"
-#include "fcgi-app/http/form.h"
+#include "fcgi-app/http/target.h"
 #include "tests/fuzz/fuzz.h"
 #include "fcgi-app/http/ids.h"
 #include "fcgi-app/http/json_check.h"
-#include "fcgi-app/http/target.h"
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 const struct fuzz_seed fuzz_seeds[] = {
 	FUZZ_SEED("/api/v1/execute"),

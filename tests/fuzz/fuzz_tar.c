@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "fcgi-app/http/base64.h"
-#include "fcgi-app/http/conditions.h"
+#include "fcgi-app/http/file_headers.h"
 #include "tests/fuzz/fuzz.h"
 #include "fcgi-app/files/tar.h"
-#include "fcgi-app/files/tar_header.h"
 
 static char plain[4 * TAR_BLOCK], extended[6 * TAR_BLOCK];
 

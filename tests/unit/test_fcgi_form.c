@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/http/form.h"
+#include "fcgi-app/http/target.h"
 
 static void value_is(const char *list, const char *name, const char *expected)
 {

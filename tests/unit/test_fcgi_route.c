@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fcgi-app/handlers.h"
-#include "fcgi-app/http/route.h"
+#include "fcgi-app/routes.h"
 
 /* Find in the real table; the route's handler, or NULL. */
 static void (*find(enum method method, const char *uri, struct exchange *exchange,

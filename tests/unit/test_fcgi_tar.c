@@ -16,7 +16,6 @@
 #include "fcgi-app/files/files.h"
 #include "fcgi-app/files/files_tar.h"
 #include "fcgi-app/files/tar.h"
-#include "fcgi-app/files/tar_header.h"
 
 static char directory[] = "/tmp/fcgi-tar-XXXXXX";
 static int root_fd;

@@ -26,4 +26,10 @@ size_t text_utf8_step(const uint8_t *at, size_t left, bool *ret_valid);
  * was cut: the missing bytes would have come later. */
 struct text text_without_half_character(struct text text);
 
+/* The first `most` bytes at most, cut at a character's end. */
+struct text text_cut(struct text text, size_t most);
+
+/* Is this UTF-8 (no surrogates, nothing above U+10FFFF, no overlong forms)? */
+bool utf8_valid(const void *text, size_t length);
+
 #endif

@@ -1,4 +1,4 @@
-#include "fcgi-app/http/text.h"
+#include "common/text.h"
 
 #include <string.h>
 
@@ -46,6 +46,17 @@ size_t text_utf8_step(const uint8_t *at, size_t left, bool *ret_valid)
 	return used;
 }
 
+bool utf8_valid(const void *text, size_t length)
+{
+	const uint8_t *at = text;
+	const uint8_t *end = at + length;
+	bool valid = true;
+
+	while (valid && at < end)
+		at += text_utf8_step(at, (size_t)(end - at), &valid);
+	return valid;
+}
+
 struct text text_without_half_character(struct text text)
 {
 	const uint8_t *bytes = (const uint8_t *)text.data;
@@ -61,4 +72,12 @@ struct text text_without_half_character(struct text text)
 		break;
 	}
 	return text;
+}
+
+struct text text_cut(struct text text, size_t most)
+{
+	if (text.length <= most)
+		return text;
+	text.length = most;
+	return text_without_half_character(text);
 }

@@ -1,6 +1,6 @@
-/* route.h - the one table of calls. */
-#ifndef VIVARIUM_ROUTE_H
-#define VIVARIUM_ROUTE_H
+/* routes.h - the one table of calls. */
+#ifndef VIVARIUM_ROUTES_H
+#define VIVARIUM_ROUTES_H
 
 #include "fcgi-app/http/exchange.h"
 

@@ -1,6 +1,7 @@
-/* conditions.h - ETag, If-Match and its kin, Range. Pure functions. */
-#ifndef VIVARIUM_CONDITIONS_H
-#define VIVARIUM_CONDITIONS_H
+/* file_headers.h - what HTTP says about a file: ETag, If-Match and its kin, Range,
+ * media type. Pure functions. */
+#ifndef VIVARIUM_FILE_HEADERS_H
+#define VIVARIUM_FILE_HEADERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,5 +22,9 @@ enum range { RANGE_ALL, RANGE_PART, RANGE_OUTSIDE };
 /* One range of bytes. RANGE_PART with *ret_first and *ret_length set, RANGE_ALL
  * for no, a malformed or more than one range, RANGE_OUTSIDE. */
 enum range range_read(const char *header, uint64_t size, uint64_t *ret_first, uint64_t *ret_length);
+
+/* The Content-Type of a file with this name; application/octet-stream for one
+ * that is not known. Never NULL. */
+const char *media_type_of(const char *name);
 
 #endif
