@@ -36,8 +36,7 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 		{ "allowed_hosts", SETTING_TEXT, &c->allowed_hosts, "", 0, 0, "ALLOWED_HOSTS",
 		  "host names we answer to besides localhost and IP addresses; .example.org takes "
 		  "subdomains, * all" },
-		{ "trusted_proxies", SETTING_TEXT, &c->trusted_proxies, "", 0, 0,
-		  "TRUSTED_PROXIES",
+		{ "trusted_proxies", SETTING_TEXT, &c->trusted_proxies, "", 0, 0, "TRUSTED_PROXIES",
 		  "addresses and networks of reverse proxies whose X-Forwarded-For names the "
 		  "client, for limits and rights" },
 		{ "playground_restricted", SETTING_BOOL, &c->playground_restricted, "on", 0, 0,

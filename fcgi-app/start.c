@@ -28,7 +28,8 @@ static int fail(const char *path, const char *what, char error[SETTINGS_ERROR_BY
 	return failed;
 }
 
-static int refuse_path(int failed, const char *path, const char *why, char error[SETTINGS_ERROR_BYTES])
+static int refuse_path(int failed, const char *path, const char *why,
+		       char error[SETTINGS_ERROR_BYTES])
 {
 	snprintf(error, SETTINGS_ERROR_BYTES, "%.120s: %s", path, why);
 	return failed;
@@ -52,7 +53,7 @@ static int remove_stale(const struct sockaddr_un *address, char error[SETTINGS_E
 		return refuse_path(-EEXIST, address->sun_path, "exists and is no socket", error);
 	if (is_alive(address))
 		return refuse_path(-EADDRINUSE, address->sun_path, "another process listens there",
-			      error);
+				   error);
 	if (unlink(address->sun_path))
 		return fail(address->sun_path, "cannot be removed", error);
 	return 0;
@@ -70,7 +71,8 @@ static int set_access(const char *path, const char *mode_text, const char *group
 		const struct group *group = getgrnam(group_name);
 
 		if (!group)
-			return refuse_path(-EINVAL, path, "socket_group is not a known group", error);
+			return refuse_path(-EINVAL, path, "socket_group is not a known group",
+					   error);
 		if (chown(path, (uid_t)-1, group->gr_gid))
 			return fail(path, "cannot be given to its group", error);
 	}

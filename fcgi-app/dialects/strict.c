@@ -19,15 +19,15 @@ static void render(struct exchange *exchange, struct text id, const struct outco
 {
 	struct json_writer writer = answer_open(exchange, 200);
 
-	writer_text(&writer, "id", id);
+	writer_text(&writer, "id", id.data ? id : TEXT(""));
 	writer_text(&writer, "stdout", stream(outcome->out, error));
 	writer_text(&writer, "stderr", stream(outcome->err, error));
 	writer_string(&writer, "error", error);
 	answer_finish(exchange, &writer);
 }
 
-/* The dialect's own words where it has them. NULL: the program ended by itself,
- * and its traceback, if any, is in stderr. */
+/* The dialect's own words where it has them. NULL: the program did not end its
+ * process, and its traceback, if any, is in stderr. */
 static const char *error_of(const struct outcome *outcome, char sentence[OUTCOME_SENTENCE_BYTES])
 {
 	switch (outcome->reason) {
@@ -36,6 +36,14 @@ static const char *error_of(const struct outcome *outcome, char sentence[OUTCOME
 		return "execution timeout";
 	case REASON_MEMORY:
 		return "memory limit exceeded";
+	case REASON_EXIT:
+		snprintf(sentence, OUTCOME_SENTENCE_BYTES, "Exited with code %lld",
+			 (long long)outcome->return_code);
+		return sentence;
+	case REASON_CRASH:
+		snprintf(sentence, OUTCOME_SENTENCE_BYTES, "Crashed: %s",
+			 strsignal((int)outcome->signal));
+		return sentence;
 	default:
 		return *outcome_sentence(outcome, sentence) ? sentence : NULL;
 	}
@@ -82,12 +90,27 @@ static void execute(struct exchange *exchange, const struct exec_request *reques
 	render(exchange, id, &outcome, error_of(&outcome, sentence));
 }
 
+/* A session that the client names; one that cannot be is one that there is not. */
+static void execute_in(struct exchange *exchange, struct exec_request *request, struct text id)
+{
+	char inside[ID_LENGTH_MAX + 1];
+	const struct outcome nothing = { 0 };
+
+	/* The name inside is one that no other dialect's client can say. */
+	if (!id_valid(id) || (size_t)snprintf(inside, sizeof inside, ID_STRICT_PREFIX "%.*s",
+					      (int)id.length, id.data) >= sizeof inside) {
+		render(exchange, id, &nothing, "session not found");
+		return;
+	}
+	request->session_id = text_of(inside);
+	execute(exchange, request, id);
+}
+
 void strict_execute(struct exchange *exchange)
 {
 	struct exec_request request = run_request(exchange, FRAME_SESSION_EXECUTE, "strict");
-	const struct outcome nothing = { 0 };
 	AUTO_INPUT input = { 0 };
-	char made[UUID_BYTES], inside[ID_LENGTH_MAX + 1];
+	char made[UUID_BYTES];
 	struct text id;
 
 	if (!input_open(exchange, false, &input))
@@ -95,24 +118,14 @@ void strict_execute(struct exchange *exchange)
 	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
 				  exchange->config->code_bytes);
 	id = input_text(&input, "id", 0, exchange->config->body_bytes);
-	if (id.data && !id_valid(id))
-		input_wrong(&input, "id", ID_EXPECTED);
 	if (input_refused(exchange, &input, 422))
 		return;
-	if (!id.data) {
-		if (id_make_uuid(made)) {
-			answer_problem(exchange, 503, "no random numbers");
-			return;
-		}
-		id = text_of(made);
+	if (id.data) {
+		execute_in(exchange, &request, id);
+	} else if (id_make_uuid(made)) {
+		answer_problem(exchange, 503, "no random numbers");
+	} else {
 		request.create = true;
+		execute_in(exchange, &request, text_of(made));
 	}
-	/* The name inside is one that no other dialect's client can say. */
-	if ((size_t)snprintf(inside, sizeof inside, ID_STRICT_PREFIX "%.*s", (int)id.length,
-			     id.data) >= sizeof inside) {
-		render(exchange, id, &nothing, "session not found");
-		return;
-	}
-	request.session_id = text_of(inside);
-	execute(exchange, &request, id);
 }

@@ -18,7 +18,6 @@
 #define PATH_EXPECTED "must be a relative path in UTF-8 that stays inside the workspace"
 
 enum {
-	RUN_WALL_MS = 30000,
 	/* of each case: what this dialect promises, below the profile's own limits */
 	CASE_WALL_MS = 5000,
 	CASE_CPU_MS = 4000,
@@ -197,18 +196,22 @@ void workspaces_rename(struct exchange *exchange)
 
 /* ---- commands ------------------------------------------------------------- */
 
-/* What the command wrote, and on a line of its own the limit that ended it. */
+/* What the command wrote, and on a line of its own the limit that ended it, or one
+ * that a process of it met while the shell went on. */
 static void write_stderr(struct json_writer *writer, const struct outcome *outcome)
 {
 	char sentence[OUTCOME_SENTENCE_BYTES];
 	AUTO_BUFFER text = BUFFER_INIT(0);
-	const struct text *err = &outcome->err;
-	int failed = buffer_append(&text, err->data, err->length);
+	struct text err = outcome->err;
+	struct text why = text_of(outcome_sentence(outcome, sentence));
+	int failed = buffer_append(&text, err.data, err.length);
 
-	if (*outcome_sentence(outcome, sentence)) {
-		if (!failed && err->length && err->data[err->length - 1] != '\n')
+	if (!why.length)
+		why = outcome->note;
+	if (why.length) {
+		if (!failed && err.length && err.data[err.length - 1] != '\n')
 			failed = buffer_append(&text, "\n", 1);
-		failed = failed ? failed : buffer_append(&text, sentence, strlen(sentence));
+		failed = failed ? failed : buffer_append(&text, why.data, why.length);
 		failed = failed ? failed : buffer_append(&text, "\n", 1);
 	}
 	if (failed)
@@ -217,6 +220,42 @@ static void write_stderr(struct json_writer *writer, const struct outcome *outco
 		    (struct text){ text.data ? (const char *)text.data : "", text.length });
 }
 
+/* False when the answer has been given: a session that there is not is 400 here. */
+static bool session_accepted(struct exchange *exchange, const struct executor_answer *answer)
+{
+	if (answer->type != FRAME_REFUSAL)
+		return true;
+	if (run_refusal(answer) == REFUSAL_NO_SESSION)
+		answer_problem(exchange, 400, "Session does not exist");
+	else
+		run_refuse(exchange, answer);
+	return false;
+}
+
+static void show_run(struct exchange *exchange, struct text id, const struct outcome *outcome)
+{
+	struct json_writer writer = answer_open(exchange, 200);
+
+	writer_text(&writer, "stdout", outcome->out);
+	write_stderr(&writer, outcome);
+	writer_text(&writer, "id", id);
+	writer_number(&writer, "return_code", outcome->return_code);
+	answer_finish(exchange, &writer);
+}
+
+/* A shell that is given nothing prints nothing, and ends well. */
+static void run_nothing(struct exchange *exchange, struct text id)
+{
+	struct exec_request request = run_request(exchange, FRAME_SESSION_SHOW, NULL);
+	const struct outcome nothing = { .out = TEXT(""), .err = TEXT("") };
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	request.session_id = id;
+	if (run_ask(exchange, &request, &answer) && session_accepted(exchange, &answer))
+		show_run(exchange, id, &nothing);
+}
+
+/* Its limits are the session's: 30 s of wall time where this dialect made it. */
 void workspaces_run(struct exchange *exchange)
 {
 	struct exec_request request = run_request(exchange, FRAME_SESSION_RUN, NULL);
@@ -227,28 +266,19 @@ void workspaces_run(struct exchange *exchange)
 	if (!input_open(exchange, false, &input))
 		return;
 	request.session_id = take_id(&input);
-	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
-				  COMMAND_BYTES_MAX);
-	exec_request_limit(&request, FIELD_WALL_MS, RUN_WALL_MS);
-	if (input_refused(exchange, &input, 400) || !run_ask(exchange, &request, &answer))
+	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NO_NUL, COMMAND_BYTES_MAX);
+	if (input_refused(exchange, &input, 400))
 		return;
-	if (answer.type == FRAME_REFUSAL) {
-		if (run_refusal(&answer) == REFUSAL_NO_SESSION)
-			answer_problem(exchange, 400, "Session does not exist");
-		else
-			run_refuse(exchange, &answer);
+	if (!request.code.length) {
+		run_nothing(exchange, request.session_id);
 		return;
 	}
-	if (outcome_read(&answer, &outcome)) {
+	if (!run_ask(exchange, &request, &answer) || !session_accepted(exchange, &answer))
+		return;
+	if (outcome_read(&answer, &outcome))
 		run_not_understood(exchange);
-		return;
-	}
-	struct json_writer writer = answer_open(exchange, 200);
-	writer_text(&writer, "stdout", outcome.out);
-	write_stderr(&writer, &outcome);
-	writer_text(&writer, "id", request.session_id);
-	writer_number(&writer, "return_code", outcome.return_code);
-	answer_finish(exchange, &writer);
+	else
+		show_run(exchange, request.session_id, &outcome);
 }
 
 /* ---- judging -------------------------------------------------------------- */
@@ -288,6 +318,7 @@ void workspaces_evaluate(struct exchange *exchange)
 	if (!input_open(exchange, false, &input))
 		return;
 	struct text id = take_optional_id(&input);
+	evaluate.wrong_case = WRONG_CASE_FAILS_ALONE;
 	evaluate_read(exchange->config, &input, "io_cases", &evaluate);
 	if (input_refused(exchange, &input, 400) || !open_if_there(exchange, id, &files))
 		return;
@@ -296,7 +327,7 @@ void workspaces_evaluate(struct exchange *exchange)
 					    .workspace_fd = files,
 					    .wall_ms = CASE_WALL_MS,
 					    .cpu_ms = CASE_CPU_MS,
-					    .limits_may_be_lower = true,
+					    .limits_are_defaults = true,
 					    .invalid_status = 400 };
 	if (evaluate_ask(exchange, &call, &evaluate))
 		evaluate_answer(exchange, &evaluate, false);

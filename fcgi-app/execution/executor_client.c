@@ -126,6 +126,28 @@ static int put_flag(struct buffer *list, enum field field, bool value)
 	return value ? fields_put_number(list, field, 1) : 0;
 }
 
+/* The limits that the client named, or our own. */
+static int put_limits(struct buffer *list, const struct exec_request *request, bool defaults)
+{
+	int failed = 0;
+
+	for (unsigned i = 0; i < EXEC_LIMITS && !failed; i++)
+		if (request->limits[i].given && request->limits[i].is_default == defaults)
+			failed = fields_put_number(list, FIELD_WALL_MS + i,
+						   request->limits[i].value);
+	return failed;
+}
+
+static int put_defaults(struct buffer *list, const struct exec_request *request)
+{
+	AUTO_BUFFER defaults = BUFFER_INIT(0);
+	int failed = put_limits(&defaults, request, true);
+
+	if (failed || !defaults.length)
+		return failed;
+	return fields_put_bytes(list, FIELD_DEFAULTS, defaults.data, defaults.length);
+}
+
 /* The whole frame into client->sending. */
 static int encode(struct executor_client *client, const struct exec_request *request)
 {
@@ -149,10 +171,8 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	failed = failed ? failed : put_flag(out, FIELD_DETACH, request->detach);
 	failed = failed ? failed : put_flag(out, FIELD_CLEAR_FILES, request->clear_files);
 	failed = failed ? failed : put_flag(out, FIELD_WANT_FILES, request->files != NULL);
-	for (unsigned i = 0; i < EXEC_LIMITS && !failed; i++)
-		if (request->limits[i].given)
-			failed = fields_put_number(out, FIELD_WALL_MS + i,
-						   request->limits[i].value);
+	failed = failed ? failed : put_limits(out, request, false);
+	failed = failed ? failed : put_defaults(out, request);
 	if (failed)
 		return failed == -EMSGSIZE ? -E2BIG : failed;
 

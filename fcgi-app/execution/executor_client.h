@@ -27,6 +27,7 @@ struct exec_files {
 /* A limit that is asked for. */
 struct exec_limit {
 	bool given;
+	bool is_default; /* ours, not the client's: where less is allowed, that holds */
 	uint64_t value;
 	const char *name; /* the client's, for a refusal; NULL: the protocol's */
 	unsigned unit;    /* one of the client's units in the protocol's */
@@ -49,12 +50,13 @@ struct exec_request {
 	struct exec_limit limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
 };
 
-/* 0: as the profile has it. */
-static inline void exec_request_limit(struct exec_request *request, enum field limit,
-				      uint64_t value)
+/* A limit that the client did not name: where the session or the profile allows less,
+ * that holds. */
+static inline void exec_request_default(struct exec_request *request, enum field limit,
+					uint64_t value)
 {
 	request->limits[limit - FIELD_WALL_MS] =
-		(struct exec_limit){ .given = value > 0, .value = value, .unit = 1 };
+		(struct exec_limit){ .given = true, .is_default = true, .value = value, .unit = 1 };
 }
 
 /* The final frame with what was printed before it. */

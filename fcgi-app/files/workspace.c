@@ -60,7 +60,7 @@ void workspace_refuse(struct exchange *exchange, int failed)
 
 	if (status == 503) {
 		log_error("event=workspace_failed id=%s error=\"%s\"", exchange->id,
-			 strerror(-failed));
+			  strerror(-failed));
 		answer_header_number(exchange, "Retry-After", 1);
 	}
 	answer_problem(exchange, status, workspace_reason(failed));

@@ -273,8 +273,8 @@ bool access_addresses_valid(const char *listed)
 
 static bool was_forwarded(char *const *environment)
 {
-	static const char *const headers[] = { "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED",
-					       "HTTP_X_REAL_IP", "HTTP_VIA",
+	static const char *const headers[] = { "HTTP_X_FORWARDED_FOR",  "HTTP_FORWARDED",
+					       "HTTP_X_REAL_IP",        "HTTP_VIA",
 					       "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO" };
 
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
@@ -342,8 +342,8 @@ void caller_read(const struct config *config, char *const *environment, struct c
 	if (!*caller.address || forwarded)
 		snprintf(caller.address, sizeof caller.address, "%s", peer);
 	caller.near = !forwarded && access_address_is_private(caller.address);
-	caller.operator = *config->api_key ? has_key(config->api_key, environment)
-					   : !forwarded &&
-						     access_address_is_loopback(caller.address);
+	caller.operator= * config->api_key
+		? has_key(config->api_key, environment)
+		: !forwarded && access_address_is_loopback(caller.address);
 	*ret_caller = caller;
 }

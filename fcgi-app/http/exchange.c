@@ -93,7 +93,8 @@ static bool read_body(struct exchange *exchange)
 	size_t expected;
 
 	body->limit = most + 1; /* one byte more, to see that there is more */
-	snprintf(detail, sizeof detail, "the body may have at most %zu bytes", most);
+	snprintf(detail, sizeof detail, "the body is larger than the %zu bytes that are accepted",
+		 most);
 	if (content_length(exchange, &expected))
 		return refuse_body(exchange, 400, "Content-Length is not a number");
 	if (expected != SIZE_MAX && expected > most)
@@ -207,7 +208,8 @@ static bool may_be_served(struct exchange *exchange)
 	}
 	if (is_foreign_page(exchange)) {
 		answer_problem(exchange, 403,
-			       "pages of this origin may not call (see CORS_ORIGINS)");
+			       "pages of this origin may not call; to allow it, add it to "
+			       "CORS_ORIGINS where the service is started");
 		return false;
 	}
 	return true;
@@ -219,7 +221,9 @@ static void handle(struct exchange *exchange)
 	int failed;
 
 	if (!access_host_allowed(exchange->config->allowed_hosts, host)) {
-		answer_problem(exchange, 421, "this host name is not served (see ALLOWED_HOSTS)");
+		answer_problem(exchange, 421,
+			       "this host name is not served; to allow it, add it to ALLOWED_HOSTS "
+			       "where the service is started (settings file, environment or .env)");
 		return;
 	}
 	failed = read_target(exchange);

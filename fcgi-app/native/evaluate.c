@@ -46,29 +46,6 @@ static int has_files(int workspace_fd)
 
 /* ---- asking --------------------------------------------------------------- */
 
-static bool limit_refused(const struct executor_answer *answer)
-{
-	return run_refused_field(answer, FIELD_WALL_MS) || run_refused_field(answer, FIELD_CPU_MS);
-}
-
-/* The executor's answer, which may be a refusal. The profile's own limits are the
- * executor's to know: where they are lower than our default, they hold. */
-static bool ask(struct exchange *exchange, const struct evaluate_call *call,
-		struct exec_request *request, struct executor_answer *answer)
-{
-	exec_request_limit(request, FIELD_WALL_MS, call->wall_ms);
-	exec_request_limit(request, FIELD_CPU_MS, call->cpu_ms);
-	if (!run_ask(exchange, request, answer))
-		return false;
-	if (!call->limits_may_be_lower || !limit_refused(answer))
-		return true;
-	executor_answer_free(answer);
-	*answer = (struct executor_answer)EXECUTOR_ANSWER_INIT;
-	exec_request_limit(request, FIELD_WALL_MS, 0);
-	exec_request_limit(request, FIELD_CPU_MS, 0);
-	return run_ask(exchange, request, answer);
-}
-
 static bool take_answer(struct exchange *exchange, const struct evaluate_call *call,
 			struct evaluate *evaluate)
 {
@@ -81,6 +58,15 @@ static bool take_answer(struct exchange *exchange, const struct evaluate_call *c
 		return false;
 	}
 	return true;
+}
+
+static void set_limit(struct exec_request *request, enum field limit,
+		      const struct evaluate_call *call)
+{
+	uint64_t ms = limit == FIELD_WALL_MS ? call->wall_ms : call->cpu_ms;
+
+	exec_request_default(request, limit, ms);
+	request->limits[limit - FIELD_WALL_MS].is_default = call->limits_are_defaults;
 }
 
 bool evaluate_ask(struct exchange *exchange, const struct evaluate_call *call,
@@ -100,7 +86,9 @@ bool evaluate_ask(struct exchange *exchange, const struct evaluate_call *call,
 	request.entry_point = evaluate->entry_point;
 	request.cases = &evaluate->fields;
 	request.files = found ? &files : NULL;
-	if (!ask(exchange, call, &request, &evaluate->answer)) {
+	set_limit(&request, FIELD_WALL_MS, call);
+	set_limit(&request, FIELD_CPU_MS, call);
+	if (!run_ask(exchange, &request, &evaluate->answer)) {
 		if (source.failed)
 			workspace_refuse(exchange, source.failed);
 		return false;
@@ -155,9 +143,24 @@ static int decode_case(const struct field_view *list, struct evaluate *evaluate)
 {
 	uint64_t index = fields_number(list->value, list->length, FIELD_INDEX, UINT64_MAX);
 
-	if (index >= evaluate->count || evaluate->results[index].known)
+	if (index >= evaluate->asked_count)
+		return -EBADMSG;
+	index = evaluate->asked[index];
+	if (evaluate->results[index].known)
 		return -EBADMSG;
 	return decode_result(list, &evaluate->results[index]);
+}
+
+/* Cases that could not be asked about have their reason instead. */
+static void fail_unasked(struct evaluate *evaluate)
+{
+	for (size_t i = 0; i < evaluate->count; i++)
+		if (evaluate->cases[i].wrong)
+			evaluate->results[i] = (struct evaluate_result){
+				.known = true,
+				.message = text_of(evaluate->cases[i].wrong),
+				.outcome = { .status = STATUS_ERROR },
+			};
 }
 
 int evaluate_decode(struct evaluate *evaluate)
@@ -170,6 +173,7 @@ int evaluate_decode(struct evaluate *evaluate)
 	evaluate->results = calloc(evaluate->count + 1, sizeof *evaluate->results);
 	if (!evaluate->results)
 		return -ENOMEM;
+	fail_unasked(evaluate);
 	fields_open(&reader, payload->data, payload->length);
 	while ((got = fields_next(&reader, &field)) > 0) {
 		int failed = 0;

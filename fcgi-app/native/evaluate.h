@@ -12,6 +12,7 @@ struct evaluate_case {
 	bool prints;
 	struct text input;  /* arguments, or standard input */
 	struct text output; /* source of the value, or what is to be printed */
+	const char *wrong;  /* why it cannot be asked about; NULL: it is */
 };
 
 /* What the executor says about a case, or about the loading of the code. All
@@ -24,12 +25,18 @@ struct evaluate_result {
 	struct outcome outcome;
 };
 
+/* What a case without one of its halves does. */
+enum evaluate_wrong_case { WRONG_CASE_REFUSES, WRONG_CASE_FAILS_ALONE };
+
 struct evaluate {
 	/* what is asked; the texts are the input's */
+	enum evaluate_wrong_case wrong_case;
 	struct text code, entry_point;
 	struct evaluate_case *cases;
 	size_t count;
 	struct buffer fields; /* the cases as the executor takes them */
+	size_t *asked;        /* which these are, by their number among all */
+	size_t asked_count;
 	/* what came back; the texts are the answer's */
 	struct executor_answer answer;
 	struct evaluate_result *results; /* one a case */
@@ -47,7 +54,7 @@ void evaluate_free(struct evaluate *evaluate);
 #define AUTO_EVALUATE __attribute__((cleanup(evaluate_free))) struct evaluate
 
 /* "code", "entry_point", "tolerance" and the cases, which are in `field`. What is
- * wrong is noted in the input. */
+ * wrong is noted in the input, but for a case that may fail alone. */
 void evaluate_read(const struct config *config, struct input *input, const char *field,
 		   struct evaluate *evaluate);
 
@@ -57,7 +64,7 @@ struct evaluate_call {
 	struct text session_id; /* absent: the profile says all */
 	int workspace_fd;       /* whose files every sandbox gets; -1: none */
 	uint64_t wall_ms, cpu_ms; /* of each case */
-	bool limits_may_be_lower; /* they are our default: where the profile has less, that */
+	bool limits_are_defaults; /* ours: where the profile has less, that */
 	int invalid_status;       /* the dialect's for a wrong field */
 };
 

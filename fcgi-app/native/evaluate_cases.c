@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi-app/native/evaluate.h"
 #include "common/fields.h"
@@ -54,23 +55,50 @@ static void read_texts(struct input *input, size_t most_bytes, struct evaluate_c
 	}
 }
 
-static void read_case(struct input *input, struct json_object *item, const char *place,
-		      size_t most_bytes, const char *tolerance, struct evaluate *evaluate)
+/* The half of a case that is not there; NULL: both are. */
+static const char *missing_half(const struct input *input)
 {
-	struct evaluate_case *one = &evaluate->cases[evaluate->count++];
+	if (input_has(input, "stdin") || input_has(input, "stdout"))
+		return input_has(input, "stdout") ? NULL : "stdout is missing";
+	if (!input_has(input, "input"))
+		return "input is missing";
+	return input_has(input, "output") ? NULL : "output is missing";
+}
+
+/* A case whose object has been entered. */
+static void read_entered(struct input *input, size_t most_bytes, const char *tolerance,
+			 struct evaluate *evaluate)
+{
+	struct evaluate_case *one = &evaluate->cases[evaluate->count];
 	char own_tolerance[TOLERANCE_BYTES];
 	size_t wrong = input->wrong;
 
-	if (!json_object_is_type(item, json_type_object)) {
-		input_wrong(input, place, "must be an object");
-		return;
+	if (evaluate->wrong_case == WRONG_CASE_FAILS_ALONE) {
+		one->wrong = missing_half(input);
+		if (one->wrong) {
+			if (input_has(input, "input"))
+				one->input = input_text(input, "input", 0, most_bytes);
+			return;
+		}
 	}
-	input_enter(input, item, place);
 	read_texts(input, most_bytes, one);
 	read_tolerance(input, tolerance, own_tolerance);
-	input_leave(input);
+	evaluate->asked[evaluate->asked_count++] = evaluate->count;
 	if (input->wrong == wrong && encode_case(one, own_tolerance, &evaluate->fields))
-		input_wrong(input, place, "is too much for the memory that is left");
+		input_wrong(input, "input", "is too much for the memory that is left");
+}
+
+static void read_case(struct input *input, struct json_object *item, const char *place,
+		      size_t most_bytes, const char *tolerance, struct evaluate *evaluate)
+{
+	if (json_object_is_type(item, json_type_object)) {
+		input_enter(input, item, place);
+		read_entered(input, most_bytes, tolerance, evaluate);
+		input_leave(input);
+	} else {
+		input_wrong(input, place, "must be an object");
+	}
+	evaluate->count++;
 }
 
 static void read_cases(const struct config *config, struct input *input, const char *field,
@@ -87,7 +115,8 @@ static void read_cases(const struct config *config, struct input *input, const c
 	if (count == 0)
 		return;
 	evaluate->cases = calloc(count, sizeof *evaluate->cases);
-	if (!evaluate->cases) {
+	evaluate->asked = calloc(count, sizeof *evaluate->asked);
+	if (!evaluate->cases || !evaluate->asked) {
 		input_wrong(input, field, "is too much for the memory that is left");
 		return;
 	}
@@ -101,7 +130,7 @@ static void read_cases(const struct config *config, struct input *input, const c
 static bool has_calls(const struct evaluate *evaluate)
 {
 	for (size_t i = 0; i < evaluate->count; i++)
-		if (!evaluate->cases[i].prints)
+		if (!evaluate->cases[i].prints && !evaluate->cases[i].wrong)
 			return true;
 	return false;
 }
@@ -126,6 +155,7 @@ void evaluate_read(const struct config *config, struct input *input, const char 
 void evaluate_free(struct evaluate *evaluate)
 {
 	free(evaluate->cases);
+	free(evaluate->asked);
 	free(evaluate->results);
 	buffer_reset(&evaluate->fields);
 	executor_answer_free(&evaluate->answer);

@@ -237,7 +237,7 @@ void sessions_evaluate(struct exchange *exchange)
 					    .workspace_fd = files,
 					    .wall_ms = timeout_ms ? timeout_ms : CASE_DEFAULT_MS,
 					    .cpu_ms = timeout_ms ? timeout_ms : CASE_DEFAULT_MS,
-					    .limits_may_be_lower = timeout_ms == 0,
+					    .limits_are_defaults = timeout_ms == 0,
 					    .invalid_status = 422 };
 	if (evaluate_ask(exchange, &call, &evaluate))
 		evaluate_answer(exchange, &evaluate, true);

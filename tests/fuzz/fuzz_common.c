@@ -8,6 +8,7 @@
 #include "common/frame.h"
 #include "tests/fuzz/fuzz.h"
 #include "common/protocol.h"
+#include "common/text.h"
 
 /* version, type, reserved; number; then fields: tag, zero, length, value */
 #define HEADER(length, type) length "\x00\x00\x00\x01" type "\x00\x00\x07\x00\x00\x00"

@@ -183,7 +183,7 @@ class Dialect(Judging):
         good = {"code": ADD, "entry_point": "add", "io_cases": cases(("a=1, b=2", "3"))}
         for change, field in (({"code": None}, "code"), ({"code": 5}, "code"), ({"code": ""}, "code"), ({"entry_point": 5}, "entry_point"), ({"entry_point": None}, "entry_point"),
                               ({"entry_point": ""}, "entry_point"), ({"io_cases": {}}, "io_cases"), ({"io_cases": [5]}, "io_cases[0]"), ({"id": "../x"}, "id"), ({"id": 5}, "id"),
-                              ({"io_cases": good["io_cases"] + [{"input": 1, "output": "1"}]}, "io_cases[1].input"), ({"io_cases": [{"input": "1"}]}, "io_cases[0].output"),
+                              ({"io_cases": good["io_cases"] + [{"input": 1, "output": "1"}]}, "io_cases[1].input"),
                               ({"io_cases": [{"input": "1", "output": "1", "tolerance": "x"}]}, "io_cases[0].tolerance"),
                               ({"io_cases": [{"input": "1", "output": "1\0"}]}, "io_cases[0].output")):
             got = code_answer(**{**good, **change})

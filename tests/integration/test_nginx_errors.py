@@ -160,12 +160,13 @@ class WithoutApplication(Problems):
         self.problem(self.nginx, 413, self.post(b"Expect: 100-continue\r\nContent-Length: 52428800\r\n"))
 
     def test_request_line_too_long(self):
-        self.problem(self.nginx, 414, self.get(b"/api/" + b"a" * 9000))
-        self.problem(self.nginx, 414, self.get(b"/api/" + b"a" * 90000))
+        self.problem(self.nginx, 414, self.get(b"/api/" + b"a" * 63500))
+        self.problem(self.nginx, 414, self.get(b"/api/" + b"a" * 635000))
 
     def test_headers_too_large(self):
         self.problem(self.nginx, 431, self.get(b"/api/", b"X-Big: " + b"h" * 65536 + b"\r\n"))
-        self.problem(self.nginx, 431, self.get(b"/api/", b"X-A: 1\r\n" * 5000))
+        self.problem(self.nginx, 500, self.get(b"/api/", b"X-Big: " + b"h" * 40000 + b"\r\nX-More: " + b"h" * 40000 + b"\r\n"))
+        self.problem(self.nginx, 431, self.get(b"/api/", b"X-A: 1\r\n" * 20000))
 
     def test_unknown_version(self):
         self.problem(self.nginx, 505, b"GET /api/ HTTP/9.9\r\nHost: localhost\r\n\r\n")

@@ -14,6 +14,7 @@
 #include "common/fields.h"
 #include "common/frame.h"
 #include "common/owned.h"
+#include "common/text.h"
 
 /* ---- buffers ------------------------------------------------------------ */
 

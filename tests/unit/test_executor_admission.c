@@ -10,6 +10,7 @@
 
 #include "executor/run/admission.h"
 #include "common/fields.h"
+#include "common/text.h"
 #include "executor/session/history.h"
 #include "executor/sandbox/slots.h"
 

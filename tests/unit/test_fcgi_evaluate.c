@@ -108,6 +108,30 @@ static void test_wrong_cases(void **state)
 	wrong_field_is("{\"code\":\"c\",\"io_cases\":[0,0,0,0,0,0,0,0,0,0,0]}", "io_cases");
 }
 
+static void test_wrong_cases_fail_alone(void **state)
+{
+	AUTO_EVALUATE evaluate = EVALUATE_INIT;
+	AUTO_INPUT input = { 0 };
+	struct field_view list;
+
+	(void)state;
+	evaluate.wrong_case = WRONG_CASE_FAILS_ALONE;
+	read_request("{\"code\":\"c\",\"entry_point\":\"f\",\"io_cases\":["
+		     "{\"input\":\"a=1\"},{\"stdin\":\"\"},{\"input\":\"b=1\",\"output\":\"2\"},{"
+		     "\"output\":\"1\"}]}",
+		     &input, &evaluate);
+	assert_int_equal(input.wrong, 0);
+	assert_int_equal(evaluate.count, 4);
+	assert_int_equal(evaluate.asked_count, 1);
+	assert_int_equal(evaluate.asked[0], 2);
+	list = case_list(&evaluate, 0);
+	field_is(&list, FIELD_CASE_INPUT, "b=1");
+	assert_string_equal(evaluate.cases[0].wrong, "output is missing");
+	assert_string_equal(evaluate.cases[1].wrong, "stdout is missing");
+	assert_null(evaluate.cases[2].wrong);
+	assert_string_equal(evaluate.cases[3].wrong, "input is missing");
+}
+
 /* ---- the answer ----------------------------------------------------------- */
 
 /* The parts of a verdict; what is NULL or 0 is not sent. */
@@ -149,10 +173,13 @@ static char *body_of(enum field tag, const struct verdict *verdict, bool detaile
 
 	evaluate.cases = &one;
 	evaluate.count = 1;
+	evaluate.asked = calloc(1, sizeof *evaluate.asked);
+	evaluate.asked_count = 1;
 	put_verdict(&evaluate.answer.payload, tag, 0, verdict);
 	assert_int_equal(evaluate_decode(&evaluate), 0);
 	evaluate_answer(&exchange, &evaluate, detailed);
 	evaluate.cases = NULL;
+	evaluate.count = 0;
 	evaluate_free(&evaluate);
 	buffer_append(&exchange.reply, "", 1);
 	return (char *)exchange.reply.data;
@@ -270,6 +297,11 @@ static int decode(size_t count, size_t first, size_t second)
 	AUTO_EVALUATE evaluate = EVALUATE_INIT;
 
 	evaluate.count = count;
+	evaluate.asked_count = count;
+	evaluate.cases = calloc(count, sizeof *evaluate.cases);
+	evaluate.asked = calloc(count, sizeof *evaluate.asked);
+	for (size_t i = 0; i < count; i++)
+		evaluate.asked[i] = i;
 	put_verdict(&evaluate.answer.payload, FIELD_CASE_RESULT, first, &passed);
 	put_verdict(&evaluate.answer.payload, FIELD_CASE_RESULT, second, &passed);
 	return evaluate_decode(&evaluate);
@@ -306,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases_in_order),
 		cmocka_unit_test(test_wrong_cases),
+		cmocka_unit_test(test_wrong_cases_fail_alone),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_forged_values),
 		cmocka_unit_test(test_code_that_does_not_load),

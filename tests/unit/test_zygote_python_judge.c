@@ -308,6 +308,41 @@ static void test_exceptions(void **state)
 	free_probes(probes, 2);
 }
 
+static void test_names_that_are_not_taken(void **state)
+{
+	struct probe probes[2];
+	static const struct {
+		const char *code, *entry, *input, *data;
+	} calls[] = {
+		{ "def f(a):\n    return a\n", "f", "a=1, b=2", "1" },
+		{ "def f(*, a, b=3):\n    return a + b\n", "f", "c=9, a=1", "4" },
+		{ "def f(a, /, **more):\n    return more\n", "lambda **x: f(0, **x)", "b=2",
+		  "{\"d\":[[\"b\",2]]}" },
+		{ "class S:\n    def add(self, a):\n        return a\n", "S().add", "a=1, self=5",
+		  "1" },
+		{ "class P:\n    def __new__(cls, **x):\n        return 7\n"
+		  "    def __init__(self, a):\n        pass\n",
+		  "P", "a=1, b=2", "7" },
+		{ "import functools\n@functools.lru_cache\ndef f(a):\n    return a\n", "f",
+		  "a=1, b=2", "1" },
+		{ "import inspect\ninspect.signature = None\ndef f(a):\n    return a\n", "f",
+		  "a=1, b=2", "1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		run_submission(calls[i].code, calls[i].entry, calls[i].input, NULL, probes);
+		if (probe_number(&probes[1], FIELD_ENDED_BY) != ENDED_NORMALLY)
+			fail_msg("%s\n%s", calls[i].code, probes[1].err);
+		assert_field(&probes[1], FIELD_DATA, calls[i].data);
+		free_probes(probes, 2);
+	}
+	/* what is missing is missing */
+	run_submission("def f(a):\n    return a\n", "f", "b=2", NULL, probes);
+	assert_field(&probes[1], FIELD_EXCEPTION_TYPE, "TypeError");
+	free_probes(probes, 2);
+}
+
 static void test_output_of_calls(void **state)
 {
 	struct probe probes[2];
@@ -859,6 +894,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_inputs),
 		cmocka_unit_test(test_entry_points),
 		cmocka_unit_test(test_exceptions),
+		cmocka_unit_test(test_names_that_are_not_taken),
 		cmocka_unit_test(test_output_of_calls),
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_exactness),

@@ -61,6 +61,19 @@ static void test_refused(void **state)
 		      "open");
 }
 
+/* The kernel refuses the fork; without the exception only a status would say so. */
+static void test_system_raises(void **state)
+{
+	struct probe probe;
+
+	(void)state;
+	run("import os\nos.system('true')", &probe);
+	assert_int_equal(probe.exit_code, 1);
+	assert_field(&probe, FIELD_EXCEPTION_TYPE, "PermissionError");
+	assert_field(&probe, FIELD_EXCEPTION_MESSAGE, "[Errno 13] Permission denied");
+	probe_free(&probe);
+}
+
 static void test_works(void **state)
 {
 	(void)state;
@@ -129,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_system_raises),
 		cmocka_unit_test(test_works),
 		cmocka_unit_test(test_later_cells),
 		cmocka_unit_test(test_many_imports_in_one_place),

@@ -1,7 +1,7 @@
 # judge.py - judging: arguments from text, expected values from text, the comparison.
 #
 # Follows judge_data.py in the same private namespace; see there. Called by
-# python_judge.c: parse_input(), compile_expression() and describe() where the program
+# python_judge.c: parse_input(), fit_input(), compile_expression() and describe() where the program
 # runs, prepare_case() and compare_case() in an interpreter that never ran it.
 
 import builtins
@@ -125,6 +125,44 @@ def parse_input(text):
     finally:
         _set_digits(digits)
     raise ValueError(reason)
+
+
+class _Sample:
+    def method(self):
+        pass
+
+
+_FUNCTION, _METHOD = type(_Sample.method), type(_Sample().method)
+_VARIABLE_KEYWORDS = 8  # inspect.CO_VARKEYWORDS; inspect itself the program can have patched
+
+
+def _plain_function(function):
+    """The Python function that a callable ends in, or None, and how many of its parameters
+    (self) are given already: as inspect.signature() finds them."""
+    given = 0
+    for depth in range(16):
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is not None:
+            function = wrapped
+        elif type(function) is _METHOD:
+            function, given = function.__func__, 1
+        elif isinstance(function, type):
+            function, given = function.__init__, 1
+        else:
+            break
+    return function if type(function) is _FUNCTION else None, given
+
+
+def fit_input(function, arguments):
+    """The arguments without the names that the function does not take."""
+    positional, keywords = arguments
+    plain, given = _plain_function(function) if keywords else (None, 0)
+    if plain is None or plain.__code__.co_flags & _VARIABLE_KEYWORDS:
+        return arguments
+    code = plain.__code__
+    first = max(code.co_posonlyargcount, given)
+    names = code.co_varnames[first : code.co_argcount + code.co_kwonlyargcount]
+    return positional, {name: value for name, value in keywords.items() if name in names}
 
 
 def compile_expression(text, filename):
@@ -432,6 +470,7 @@ def warm():
         for text in ("", "a=1, b='x'", "[1, 2.5]"):
             parse_input(text)
         compile_expression("f", "<entry point>")
+        fit_input(fit_input, ((), {"function": None, "arguments": None, "x": 1}))
         for value in (1, "x", [1, 2], [1.5], (1, None), {"a": 1}, {1}, object()):
             data = describe(value)[0]
             case = {"index": 1, "data": (data or "").encode(), "output": repr(value)}

@@ -97,7 +97,9 @@ static int call(const struct job *job, struct buffer *report)
 	AUTO_OBJECT *callable = input ? evaluate(job, FIELD_ENTRY_POINT, "<entry point>") : NULL;
 	if (!callable)
 		return -1;
-	got = call_with(callable, input);
+
+	AUTO_OBJECT *fitting = python_judge_ask("fit_input", callable, input);
+	got = fitting ? call_with(callable, fitting) : NULL;
 	if (!got)
 		return -1;
 	got_is_data = put_value(report, FIELD_DATA, got);

@@ -6,6 +6,7 @@
 
 #include "zygote/python/python_object.h"
 
+static bool is_restricted;      /* once it is, it stays so */
 static PyObject *real_import;   /* builtins.__import__ */
 static long opcode_import = -1; /* IMPORT_NAME: the `import` statement */
 static long opcode_extended = -1;
@@ -114,6 +115,7 @@ PyObject *python_restrict_builtins(PyObject *builtins)
 {
 	AUTO_OBJECT *copy = PyDict_Copy(builtins);
 
+	is_restricted = true;
 	for (size_t i = 0; copy && i < sizeof replacements / sizeof replacements[0]; i++) {
 		AUTO_OBJECT *function = PyCFunction_New(&replacements[i], NULL);
 
@@ -132,6 +134,13 @@ static const char *const refused[] = {
 
 static bool has_company;
 
+static int refuse_event(void)
+{
+	errno = EACCES;
+	PyErr_SetFromErrno(PyExc_OSError);
+	return -1;
+}
+
 /* Called for every event there is, imports and attribute look-ups among them. */
 static int check_event(const char *event, PyObject *args, void *data)
 {
@@ -140,15 +149,15 @@ static int check_event(const char *event, PyObject *args, void *data)
 	(void)args, (void)data;
 	if (strcmp(event, "sys.addaudithook") == 0)
 		has_company = true;
+	/* The filter answers the fork with EACCES, which system() only returns as a status. */
+	if (is_restricted && strcmp(event, "os.system") == 0)
+		return refuse_event();
 	if (event[0] != 's' || strncmp(event, family, strlen(family)) != 0)
 		return 0;
 	event += strlen("socket.");
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-		if (strcmp(event, refused[i]) == 0) {
-			errno = EACCES;
-			PyErr_SetFromErrno(PyExc_OSError);
-			return -1;
-		}
+		if (strcmp(event, refused[i]) == 0)
+			return refuse_event();
 	}
 	return 0;
 }
