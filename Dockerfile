@@ -46,5 +46,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends nginx \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/*
 COPY nginx /usr/lib/vivarium/nginx
 COPY web/dist /usr/lib/vivarium/web/dist
+COPY web/api-docs/dist docs/openapi.json /usr/lib/vivarium/web/dist/api/
+RUN gzip -9 -k /usr/lib/vivarium/web/dist/api/*.css /usr/lib/vivarium/web/dist/api/*.js*
 USER www-data
 CMD ["/usr/lib/vivarium/nginx/serve", "/run/vivarium/nginx", "/run/vivarium/app/fcgi-app.sock"]

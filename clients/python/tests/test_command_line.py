@@ -9,9 +9,9 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from conftest import URL
 
 import vivarium
+from conftest import URL
 
 Command = Callable[..., CompletedProcess[str]]
 

@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import pytest
-from conftest import URL
 
 import vivarium
+from conftest import URL
 
 
 def wait_running(session_id: str) -> None:
