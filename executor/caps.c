@@ -20,6 +20,10 @@ static const cap_value_t needed[] = {
 	CAP_SYS_CHROOT,   /* last: the template's root where pivot_root is refused */
 };
 
+/* Kept where we have it, for the oom scores alone: only with it does a score that is set
+ * become one that the sandbox's programs cannot lower. */
+static const cap_value_t optional = CAP_SYS_RESOURCE;
+
 /* How many of them: the last one only in Docker's containers. */
 static int needed_count(void)
 {
@@ -48,6 +52,8 @@ static int check_present(cap_t now, int count, char message[CAPS_MESSAGE_BYTES])
 
 static int is_needed(cap_value_t value, int count)
 {
+	if (value == optional)
+		return 1;
 	for (int i = 0; i < count; i++)
 		if (needed[i] == value)
 			return 1;
@@ -65,15 +71,19 @@ static int shrink_bounding_set(int count)
 	return 0;
 }
 
-static int set_only_needed(int count)
+static int set_only_needed(cap_t now, int count)
 {
+	cap_flag_value_t has = CAP_CLEAR;
 	cap_t only = cap_init();
 	int error = 0;
 
 	if (!only)
 		return -ENOMEM;
+	(void)cap_get_flag(now, optional, CAP_PERMITTED, &has);
 	if (cap_set_flag(only, CAP_PERMITTED, count, needed, CAP_SET) ||
-	    cap_set_flag(only, CAP_EFFECTIVE, count, needed, CAP_SET) || cap_set_proc(only))
+	    cap_set_flag(only, CAP_EFFECTIVE, count, needed, CAP_SET) ||
+	    cap_set_flag(only, CAP_PERMITTED, 1, &optional, has) ||
+	    cap_set_flag(only, CAP_EFFECTIVE, 1, &optional, has) || cap_set_proc(only))
 		error = -errno;
 	cap_free(only);
 	return error;
@@ -88,13 +98,13 @@ int caps_keep_needed(char message[CAPS_MESSAGE_BYTES])
 	if (!now)
 		return -errno;
 	error = check_present(now, count, message);
-	cap_free(now);
-	if (error)
-		return error;
-	snprintf(message, CAPS_MESSAGE_BYTES, "capabilities cannot be dropped");
-	error = shrink_bounding_set(count);
+	if (!error) {
+		snprintf(message, CAPS_MESSAGE_BYTES, "capabilities cannot be dropped");
+		error = shrink_bounding_set(count);
+	}
 	if (!error)
-		error = set_only_needed(count);
+		error = set_only_needed(now, count);
+	cap_free(now);
 	if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		error = -errno;
 	return error;

@@ -46,13 +46,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "executor/caps.h"
 #include "executor/selftest/doctor.h"
 #include "executor/executor.h"
+#include "executor/machine.h"
 #include "common/log.h"
 #include "executor/run/profile.h"
 
@@ -255,8 +255,14 @@ static void open_cgroups(struct executor *executor)
 	default_cgroup_name(options->socket, name, sizeof name);
 	if (*options->cgroup_name)
 		snprintf(name, sizeof name, "%s", options->cgroup_name);
-	if (!cgroup_tree_open(options->cgroup_parent, name, &executor->cgroups, message))
+	if (!cgroup_tree_open(options->cgroup_parent, name, &executor->cgroups, message)) {
+		struct cgroup_limits limits = machine_limits_of_all(options);
+		int error = cgroup_tree_limit(executor->cgroups, &limits);
+
+		if (error)
+			die("limit what all sandboxes together may use", error);
 		return;
+	}
 	if (!options->allow_no_cgroups) {
 		log_error("%s; or serve without those limits: --allow-no-cgroups on", message);
 		exit(EXIT_UNSAFE);
@@ -284,15 +290,15 @@ static int open_zygote(const struct options *options)
 	return open(ZYGOTE_PATH, O_RDONLY | O_CLOEXEC);
 }
 
-/* Every session needs about a dozen. */
-static void raise_descriptor_limit(void)
+static void use_machine(const struct options *options)
 {
-	struct rlimit limit;
+	char message[MACHINE_MESSAGE_BYTES] = "their limit cannot be read";
 
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (machine_raise_descriptors(options, message)) {
+		log_error("open files: %s", message);
+		exit(EXIT_UNSAFE);
 	}
+	machine_protect_daemon();
 }
 
 static void isolate_mounts(void)
@@ -474,7 +480,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	daemon.doctor_only = action == OPTIONS_DOCTOR;
-	raise_descriptor_limit();
+	use_machine(&executor->options);
 	isolate_mounts();
 	open_cgroups(executor);
 	if (caps_keep_needed(message)) {

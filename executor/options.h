@@ -29,6 +29,7 @@ struct options {
 	uint64_t cpu_percent;
 	uint64_t uid_base;
 	uint64_t sandboxes;
+	uint64_t sandboxes_memory_bytes, sandboxes_processes; /* 0: by the machine's size */
 	char *cgroup_parent;
 	char *cgroup_name;
 	bool allow_no_cgroups;

@@ -8,7 +8,7 @@
 #include "zygote/notification.h"
 #include "common/owned.h"
 #include "zygote/python/python.h"
-#include "zygote/scores.h"
+#include "common/scores.h"
 #include "zygote/sibling.h"
 
 static void score(int oom_score_adj)

@@ -49,10 +49,9 @@ static const char *const allowed[] = {
 	"readlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link",
 	"linkat", "unlink", "unlinkat", "symlink", "symlinkat", "mknod", "mknodat", "chmod", "fchmod",
 	"fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "umask", "utime", "utimes",
-	"utimensat", "futimesat", "truncate", "ftruncate", "fallocate", "fsync", "fdatasync",
-	"sync_file_range",
+	"utimensat", "futimesat", "truncate", "ftruncate", "fallocate",
 	/* memory; mmap and memfd_create are below */
-	"brk", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock",
+	"brk", "munmap", "mremap", "mprotect", "madvise", "mincore", "mlock",
 	"munlock", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
 	/* processes and threads; clone is below */
 	"fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid",
@@ -74,7 +73,7 @@ static const char *const allowed[] = {
 	"sched_get_priority_min", "sched_rr_get_interval", "getcpu", "sysinfo", "uname", "getrandom",
 	/* on the two ends of a socketpair, which is all there is */
 	"sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "shutdown",
-	"getsockname", "getpeername", "getsockopt", "setsockopt",
+	"getsockname", "getpeername", "getsockopt",
 	/* used by nobody any more, hence free to be our seccomp notification; and one that the
 	 * filters of container engines let through, whose refusal would come first */
 	"remap_file_pages",
@@ -127,8 +126,10 @@ static const struct refused refused[] = {
 	{ "getxattr", ENOTSUP }, { "lgetxattr", ENOTSUP }, { "fgetxattr", ENOTSUP },
 	{ "listxattr", ENOTSUP }, { "llistxattr", ENOTSUP }, { "flistxattr", ENOTSUP },
 	{ "removexattr", ENOTSUP }, { "lremovexattr", ENOTSUP }, { "fremovexattr", ENOTSUP },
-	/* would make the host's disks work; there is nothing of ours to sync */
-	{ "sync", 0 }, { "syncfs", 0 },
+	/* would make the host's disks work, also on a file that is only read; all that a
+	 * program may write is in memory */
+	{ "sync", 0 }, { "syncfs", 0 }, { "fsync", 0 }, { "fdatasync", 0 },
+	{ "sync_file_range", 0 }, { "msync", 0 },
 };
 
 /* ioctl: what Python and libc ask of files, pipes and (absent) terminals. */
@@ -136,13 +137,29 @@ static const uint32_t allowed_ioctls[] = {
 	FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC, TCGETS, TIOCGWINSZ, TIOCGPGRP,
 };
 
+/* setsockopt, of SOL_SOCKET: what means something on a socketpair. Above all not the
+ * filters, which are programs in the kernel's memory. */
+static const uint32_t allowed_socket_options[] = {
+	SO_SNDBUF, SO_RCVBUF, SO_SNDTIMEO_OLD, SO_RCVTIMEO_OLD, SO_SNDTIMEO_NEW, SO_RCVTIMEO_NEW,
+	SO_RCVLOWAT, SO_LINGER, SO_PASSCRED, SO_REUSEADDR, SO_KEEPALIVE,
+};
+
+static const uint32_t refused_socket_options[] = {
+	SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF,
+};
+
 /* fcntl: all but F_NOTIFY, which is inotify once more, and leases, which would
  * make others wait. */
 static const uint32_t allowed_fcntls[] = {
-	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
-	F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG,
-	F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
+	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_OFD_GETLK,
+	F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS,
+	F_GET_SEALS,
 };
+
+/* Record locks are kernel memory that no group counts, as many as a file has bytes.
+ * They are said to have been taken: nobody outside can meet them, SQLite keeps the
+ * connections of one process apart by itself, and flock() works. */
+static const uint32_t pretended_fcntls[] = { F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW };
 
 static const uint32_t refused_fcntls[] = { F_NOTIFY, F_SETLEASE, F_GETLEASE };
 
@@ -208,6 +225,28 @@ static int add_small_pages(scmp_filter_ctx filter)
 	return error;
 }
 
+static int add_socket_option(scmp_filter_ctx filter, uint32_t action, uint32_t option)
+{
+	const struct scmp_arg_cmp compare[] = {
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW_32, SOL_SOCKET),
+		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, LOW_32, option),
+	};
+
+	return add_rule(filter, action, "setsockopt", COUNT(compare), compare);
+}
+
+static int add_socket_options(scmp_filter_ctx filter)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < COUNT(allowed_socket_options); i++)
+		error = add_socket_option(filter, SCMP_ACT_ALLOW, allowed_socket_options[i]);
+	for (size_t i = 0; !error && i < COUNT(refused_socket_options); i++)
+		error = add_socket_option(filter, SCMP_ACT_ERRNO(EPERM),
+					  refused_socket_options[i]);
+	return error;
+}
+
 static int add_base(scmp_filter_ctx filter)
 {
 	int error = 0;
@@ -223,8 +262,13 @@ static int add_base(scmp_filter_ctx filter)
 	for (size_t i = 0; !error && i < COUNT(refused_fcntls); i++)
 		error = add_masked(filter, SCMP_ACT_ERRNO(EPERM), "fcntl", 1, LOW_32,
 				   refused_fcntls[i]);
+	for (size_t i = 0; !error && i < COUNT(pretended_fcntls); i++)
+		error = add_masked(filter, SCMP_ACT_ERRNO(0), "fcntl", 1, LOW_32,
+				   pretended_fcntls[i]);
 	for (size_t i = 0; !error && i < COUNT(allowed_prctls); i++)
 		error = add_masked(filter, SCMP_ACT_ALLOW, "prctl", 0, LOW_32, allowed_prctls[i]);
+	if (!error)
+		error = add_socket_options(filter);
 	if (!error)
 		error = add_small_pages(filter);
 	if (!error)

@@ -29,7 +29,7 @@
 #include "common/packet.h"
 #include "common/protocol.h"
 #include "zygote/python/python.h"
-#include "zygote/scores.h"
+#include "common/scores.h"
 
 enum { EXIT_SETUP = 125, WATCHED_MAX = 64 };
 

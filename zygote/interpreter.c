@@ -18,7 +18,7 @@
 #include "common/owned.h"
 #include "common/packet.h"
 #include "zygote/python/python.h"
-#include "zygote/scores.h"
+#include "common/scores.h"
 
 enum { EXIT_SETUP = 125, STDIO_COUNT = 3 };
 

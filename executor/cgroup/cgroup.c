@@ -129,6 +129,11 @@ int cgroup_tree_none(struct cgroup_tree **ret_tree)
 	return *ret_tree ? 0 : -ENOMEM;
 }
 
+int cgroup_tree_limit(struct cgroup_tree *tree, const struct cgroup_limits *limits)
+{
+	return tree->version ? tree->version->limit(&tree->own, limits) : 0;
+}
+
 const char *cgroup_tree_version(const struct cgroup_tree *tree)
 {
 	return tree->version ? tree->version->name : "none";

@@ -41,6 +41,9 @@ int cgroup_tree_open(const char *parent, const char *name, struct cgroup_tree **
 /* Without any: every operation below then succeeds and reports nought. */
 int cgroup_tree_none(struct cgroup_tree **ret_tree);
 
+/* What all children together may use; a limit of CPU is not meant. 0 or -errno. */
+int cgroup_tree_limit(struct cgroup_tree *tree, const struct cgroup_limits *limits);
+
 /* "v1", "v2" or "none". */
 const char *cgroup_tree_version(const struct cgroup_tree *tree);
 

@@ -20,6 +20,7 @@
 enum {
 	BACKLOG = 512,
 	READ_BYTES = 64 << 10,
+	ACCEPT_PAUSE_US = 100000, /* when descriptors or memory have run out */
 	/* Output that the application does not fetch: more than any run's limit. */
 	OUTPUT_BYTES_MAX = 64 << 20,
 	/* Streamed output that waits to be fetched: with more than this the program
@@ -50,6 +51,7 @@ struct connection {
 struct server {
 	struct server_config config;
 	struct loop_source listener;
+	struct loop_timer accept_again;
 	struct connection *first;
 	size_t calls;
 	bool stopping;
@@ -458,16 +460,36 @@ static int add_connection(struct server *server, int fd, const struct ucred *pee
 	return 0;
 }
 
+static void on_accept_again(struct loop_timer *timer)
+{
+	struct server *server = LOOP_OWNER(timer, struct server, accept_again);
+
+	(void)loop_change(server->config.loop, &server->listener, EPOLLIN);
+}
+
+/* Who connects is still there, and would wake us again at once. */
+static void pause_accepting(struct server *server, int error)
+{
+	if (loop_set_timer(server->config.loop, &server->accept_again,
+			   loop_now_us() + ACCEPT_PAUSE_US, on_accept_again))
+		return;
+	(void)loop_change(server->config.loop, &server->listener, 0);
+	log_error("cannot accept a connection: %s; trying again in %d ms", strerror(-error),
+		  ACCEPT_PAUSE_US / 1000);
+}
+
 static void on_connection(struct loop_source *source, uint32_t events)
 {
 	struct server *server = LOOP_OWNER(source, struct server, listener);
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
 	struct ucred peer;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(server, -errno);
 		return;
+	}
 	if (!peer_allowed(server, fd, &peer) || add_connection(server, fd, &peer))
 		close(fd);
 }
@@ -536,6 +558,7 @@ void server_stop(struct server *server)
 	if (server->stopping)
 		return;
 	server->stopping = true;
+	loop_clear_timer(server->config.loop, &server->accept_again);
 	loop_remove(server->config.loop, &server->listener);
 	close(server->listener.fd);
 	(void)unlink(server->config.path);

@@ -17,6 +17,7 @@
 
 #include "common/spawn.h"
 #include "common/log.h"
+#include "common/scores.h"
 #include "common/owned.h"
 #include "common/packet.h"
 
@@ -75,6 +76,18 @@ static int arrange_descriptors(int program, int socket)
 	return close_range(PROGRAM_FD + 1, ~0u, 0) ? -errno : 0;
 }
 
+/* Every program's score to begin with. Set with CAP_SYS_RESOURCE it is also the lowest
+ * that a program can give itself; without, that is 0, whatever we do. */
+static void score_for_oom(void)
+{
+	char text[8];
+	AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int length = snprintf(text, sizeof text, "%d", OOM_SCORE_PROGRAM);
+
+	if (fd < 0 || write(fd, text, (size_t)length) != length)
+		log_warn("zygote: its oom score cannot be set: %s", strerror(errno));
+}
+
 static _Noreturn void become_zygote(const struct zygote_pool_config *config, int socket)
 {
 	char step[ROOT_STEP_BYTES] = "";
@@ -82,6 +95,8 @@ static _Noreturn void become_zygote(const struct zygote_pool_config *config, int
 	char *const environment[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
 				      "HOME=/workspace", "TMPDIR=/tmp", NULL };
 	sigset_t none;
+
+	score_for_oom();
 	int error = root_enter(&config->root, step);
 
 	if (!error) {

@@ -1,0 +1,86 @@
+#include "executor/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "common/owned.h"
+#include "common/scores.h"
+
+enum {
+	DESCRIPTORS_OF_OURS = 256, /* zygotes, the loop, cgroups' roots, logs */
+	/* Of a sandbox with an interpreter, two pipes, stdin, its cgroup's directories and
+	 * meters, its workspace, and a few checkpoints. */
+	DESCRIPTORS_A_SANDBOX = 28,
+	DESCRIPTORS_A_CALL = 3,
+	PIDS_DEFAULT = 32768,
+};
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+int machine_raise_descriptors(const struct options *options, char message[MACHINE_MESSAGE_BYTES])
+{
+	uint64_t sandboxes = smaller(options->sandboxes, options->sessions + options->running +
+								  options->pool);
+	uint64_t needed = DESCRIPTORS_OF_OURS + sandboxes * DESCRIPTORS_A_SANDBOX +
+			  (options->running + options->queue) * DESCRIPTORS_A_CALL;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max >= needed)
+		return 0;
+	snprintf(message, MACHINE_MESSAGE_BYTES,
+		 "%llu sessions and %llu runs may need %llu open files, and %llu are allowed; allow "
+		 "more (ulimit -n, LimitNOFILE=, a container's ulimits), or set sessions lower",
+		 (unsigned long long)options->sessions, (unsigned long long)options->running,
+		 (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+	return -EMFILE;
+}
+
+static uint64_t read_pid_max(void)
+{
+	char text[32];
+	AUTO_FD fd = open("/proc/sys/kernel/pid_max", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+	text[got > 0 ? got : 0] = '\0';
+	unsigned long long most = strtoull(text, NULL, 10);
+	return most ? most : PIDS_DEFAULT;
+}
+
+static uint64_t read_memory_bytes(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) ? 0 : (uint64_t)info.totalram * info.mem_unit;
+}
+
+struct cgroup_limits machine_limits_of_all(const struct options *options)
+{
+	struct cgroup_limits limits = { .memory_bytes = options->sandboxes_memory_bytes,
+					.processes = options->sandboxes_processes };
+
+	if (!limits.memory_bytes)
+		limits.memory_bytes = read_memory_bytes() / 4 * 3;
+	if (!limits.processes)
+		limits.processes = read_pid_max() / 2;
+	return limits;
+}
+
+void machine_protect_daemon(void)
+{
+	AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)dprintf(fd, "%d", OOM_SCORE_DAEMON);
+}

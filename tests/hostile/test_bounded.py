@@ -1,0 +1,121 @@
+"""Programs and clients that use up what no limit seems to count, and what one client can take
+from the others. Figures are read on the host: its kernel memory, its disks, the groups' files."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+from service import Host, NothingLeft, Session, needs_host, read, run
+
+MIB = 1 << 20
+
+
+def kernel_memory():
+    """Bytes that the kernel has for itself and cannot give back."""
+    lines = dict(line.split(":") for line in read("/proc/meminfo").splitlines())
+    return int(lines["SUnreclaim"].split()[0]) * 1024
+
+
+def flushes():
+    """How often the machine's disks were told to write their caches."""
+    return sum(int(fields[18]) for fields in map(str.split, read("/proc/diskstats").splitlines()) if len(fields) > 18)
+
+
+class KernelMemory(NothingLeft):
+    def test_record_locks(self):
+        code = ("import fcntl, os, struct, sys\n"
+                "file = open('/tmp/locked', 'w')\n"
+                "for kind in (fcntl.F_SETLK, 37):  # and F_OFD_SETLK\n"
+                "    for i in range(150000):\n"
+                "        fcntl.fcntl(file, kind, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 2 * i, 1, 0))\n"
+                "print('tried')\n"
+                "sys.stdout.flush()\n"
+                "import time; time.sleep(1)\n")
+        with Session() as session:
+            before = kernel_memory()
+            got = session.execute(code)
+            self.assertEqual(got["stdout"], "tried\n", got)
+            self.assertLess(kernel_memory() - before, 20 * MIB)
+
+    def test_sqlite(self):
+        """It takes record locks for everything."""
+        code = ("import sqlite3, threading\n"
+                "first, second = (sqlite3.connect('data.db', timeout=20, check_same_thread=False) for _ in range(2))\n"
+                "first.execute('create table t (n)'); first.commit()\n"
+                "def add(connection):\n"
+                "    for i in range(50):\n"
+                "        with connection: connection.execute('insert into t values (?)', (i,))\n"
+                "threads = [threading.Thread(target=add, args=(c,)) for c in (first, second)]\n"
+                "[t.start() for t in threads]; [t.join() for t in threads]\n"
+                "print(first.execute('select count(*), sum(n) from t').fetchone(), second.execute('pragma integrity_check').fetchone())\n")
+        got = run(code)
+        self.assertEqual(got["stdout"], "(100, 2450) ('ok',)\n", got)
+
+    def test_file_locks_exclude(self):
+        code = ("import fcntl\n"
+                "a, b = open('/tmp/x', 'w'), open('/tmp/x', 'w')\n"
+                "fcntl.flock(a, fcntl.LOCK_EX)\n"
+                "try: fcntl.flock(b, fcntl.LOCK_EX | fcntl.LOCK_NB); print('both')\n"
+                "except BlockingIOError: print('one')\n")
+        self.assertEqual(run(code)["stdout"], "one\n")
+
+    def test_socket_filters(self):
+        """Each would be a program in the kernel's memory, compiled."""
+        code = ("import ctypes, socket, struct\n"
+                "instructions = struct.pack('HBBI', 6, 0, 0, 0xffff) * 100\n"
+                "buffer = ctypes.create_string_buffer(instructions)\n"
+                "program = struct.pack('HxxxxxxQ', 100, ctypes.addressof(buffer))\n"
+                "a, b = socket.socketpair()\n"
+                "for option in (26, 50, 51, 52):  # SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _EBPF\n"
+                "    try: a.setsockopt(socket.SOL_SOCKET, option, program); print('attached', option)\n"
+                "    except PermissionError: print('refused')\n")
+        self.assertEqual(run(code)["stdout"], "refused\n" * 4)
+
+    def test_socket_options_that_programs_use(self):
+        code = ("import asyncio, socket\n"
+                "a, b = socket.socketpair()\n"
+                "a.settimeout(1); a.setblocking(False)\n"
+                "for option in (socket.SO_SNDBUF, socket.SO_RCVBUF, socket.SO_KEEPALIVE, socket.SO_REUSEADDR):\n"
+                "    a.setsockopt(socket.SOL_SOCKET, option, 1)\n"
+                "a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))\n"
+                "async def main():\n"
+                "    reader, writer = await asyncio.open_connection(sock=b)\n"
+                "    a.send(b'x\\n'); return await reader.readline()\n"
+                "print(asyncio.run(main()))\n")
+        self.assertEqual(run(code)["stdout"], "b'x\\n'\n")
+
+
+class Disk(unittest.TestCase):
+    @needs_host
+    def test_flushing_what_is_only_read(self):
+        code = ("import mmap, os, sys\n"
+                "fd = os.open(os.__file__, os.O_RDONLY)\n"
+                "m = mmap.mmap(fd, 4096, mmap.MAP_SHARED, mmap.PROT_READ)\n"
+                "for i in range(2000): os.fsync(fd); os.fdatasync(fd); m.flush()\n"
+                "os.sync(); print('flushed')\n")
+        before = flushes()
+        self.assertEqual(run(code)["stdout"], "flushed\n")
+        self.assertLess(flushes() - before, 1000)
+
+
+@needs_host
+class AllTogether(unittest.TestCase):
+    def limit(self, controller, *names):
+        """Of the group in which all sandboxes are, by either version of cgroups."""
+        for base in (f"/sys/fs/cgroup/{controller}", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            for folder, folders, files in os.walk(base):
+                if os.path.basename(folder) == Host().group():
+                    return [read(f"{folder}/{name}").strip() for name in names if name in files][0]
+        raise AssertionError("there is no group")
+
+    def test_memory(self):
+        total = int(read("/proc/meminfo").split()[1]) * 1024
+        self.assertLess(int(self.limit("memory", "memory.limit_in_bytes", "memory.max")), total * 0.8)
+
+    def test_processes(self):
+        self.assertLessEqual(int(self.limit("pids", "pids.max")), int(read("/proc/sys/kernel/pid_max")) // 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
