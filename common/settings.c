@@ -232,9 +232,16 @@ void settings_print_help(const struct settings *settings, FILE *out)
 
 void settings_print_sample(const struct settings *settings, FILE *out)
 {
-	for (size_t i = 0; i < settings->count; i++)
-		fprintf(out, "# %s\n#%s = %s\n\n", settings->table[i].help, settings->table[i].name,
-			settings->table[i].fallback);
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *setting = &settings->table[i];
+		char name[VARIABLE_BYTES];
+
+		variable_name(settings, setting, name);
+		fprintf(out, "# %s\n# environment: %s%s%s\n#%s = %s\n\n", setting->help, name,
+			setting->environment ? " or " : "",
+			setting->environment ? setting->environment : "", setting->name,
+			setting->fallback);
+	}
 }
 
 void settings_free(const struct settings *settings)

@@ -157,6 +157,14 @@ static int read_aliases(char error[SETTINGS_ERROR_BYTES])
 	return 0;
 }
 
+/* The sample's comments about those that have no line of their own. */
+static void print_aliases(void)
+{
+	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+		printf("# environment: %s sets %s, times %llu\n", aliases[i].variable,
+		       aliases[i].setting, aliases[i].factor);
+}
+
 static void print_help(void)
 {
 	printf("usage: executor [--config FILE] [--NAME VALUE ...]\n"
@@ -228,6 +236,7 @@ static int read_command_line(int argc, char **argv, struct command_line *ret_lin
 			break;
 		case OPT_SAMPLE:
 			settings_print_sample(&settings, stdout);
+			print_aliases();
 			ret_line->action = OPTIONS_EXIT;
 			break;
 		case OPT_VERSION:

@@ -66,7 +66,7 @@ static bool room_for_one_more(struct executor *executor, struct call *call,
 	const struct options *options = &executor->options;
 
 	if (executor->session_count >= options->sessions ||
-	    count_sessions(executor, profile, NULL, 0) >= profile->sessions) {
+	    count_sessions(executor, profile, "", 0) >= profile->sessions) {
 		executor->counters[COUNTER_REFUSED]++;
 		call_refuse_busy(call, REFUSAL_SESSIONS_FULL, "There are too many sessions.", 5000);
 		return false;

@@ -26,7 +26,7 @@ static void put_escaped_byte(struct json_writer *writer, uint8_t byte)
 
 	if (byte == '"' || byte == '\\')
 		snprintf(escape, sizeof escape, "\\%c", byte);
-	else if (short_escapes[byte])
+	else if (byte < sizeof short_escapes && short_escapes[byte])
 		snprintf(escape, sizeof escape, "\\%c", short_escapes[byte]);
 	else
 		snprintf(escape, sizeof escape, "\\u%04x", byte);
