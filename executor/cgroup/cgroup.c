@@ -187,6 +187,8 @@ int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgrou
 		error = make_dirs(tree->version, &tree->own, name, &cgroup->dirs);
 		if (!error)
 			error = tree->version->limit(&cgroup->dirs, limits);
+		if (!error)
+			error = tree->version->weigh(&cgroup->dirs, CGROUP_WEIGHT_FULL);
 	}
 	if (error) {
 		(void)remove_dirs(tree->version, &tree->own, name);
@@ -204,6 +206,13 @@ int cgroup_limit(struct cgroup *cgroup, const struct cgroup_limits *limits)
 	const struct cgroup_version *version = cgroup->tree->version;
 
 	return version ? version->limit(&cgroup->dirs, limits) : 0;
+}
+
+int cgroup_weigh(struct cgroup *cgroup, uint64_t weight)
+{
+	const struct cgroup_version *version = cgroup->tree->version;
+
+	return version ? version->weigh(&cgroup->dirs, weight) : 0;
 }
 
 int cgroup_forbid_forks(struct cgroup *cgroup)

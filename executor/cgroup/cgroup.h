@@ -58,6 +58,11 @@ int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgrou
  * kernel reclaim or kill. 0 or -errno. */
 int cgroup_limit(struct cgroup *cgroup, const struct cgroup_limits *limits);
 
+/* How much of the CPU it gets where several want it, against other groups of the tree:
+ * from 1 to CGROUP_WEIGHT_FULL, which a new one has. 0 or -errno. */
+enum { CGROUP_WEIGHT_FULL = 10000 };
+int cgroup_weigh(struct cgroup *cgroup, uint64_t weight);
+
 /* Refuse every further fork; cgroup_limit() lifts it. */
 int cgroup_forbid_forks(struct cgroup *cgroup);
 

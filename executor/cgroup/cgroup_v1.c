@@ -79,6 +79,12 @@ static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *lim
 	return error;
 }
 
+/* From 2 to 262144; 1024 is what every group has to begin with. */
+static int weigh(const struct cgroup_dirs *dirs, uint64_t weight)
+{
+	return cgroup_write_number(dirs->fd[CPU], "cpu.shares", weight * 10 + 2);
+}
+
 static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
 {
 	struct cgroup_usage usage = { 0 };
@@ -116,6 +122,7 @@ const struct cgroup_version cgroup_v1 = {
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.weigh = weigh,
 	.meters = { { CPUACCT, "cpuacct.usage" }, { MEMORY, "memory.max_usage_in_bytes" } },
 	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,

@@ -216,6 +216,11 @@ static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *lim
 	return error;
 }
 
+static int weigh(const struct cgroup_dirs *dirs, uint64_t weight)
+{
+	return cgroup_write_number(dirs->fd[0], "cpu.weight", weight);
+}
+
 static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
 {
 	struct cgroup_usage usage = { 0 };
@@ -250,6 +255,7 @@ const struct cgroup_version cgroup_v2 = {
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.weigh = weigh,
 	.meters = { { 0, "cpu.stat" }, { 0, "memory.peak" } },
 	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,

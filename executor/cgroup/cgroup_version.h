@@ -25,6 +25,8 @@ struct cgroup_version {
 	/* Let children of the daemon's group have limits. */
 	int (*delegate)(const struct cgroup_dirs *dirs);
 	int (*limit)(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits);
+	/* 1 to CGROUP_WEIGHT_FULL. */
+	int (*weigh)(const struct cgroup_dirs *dirs, uint64_t weight);
 	/* The files of CPU time and memory peak, and what their texts say. The
 	 * second may be missing. */
 	struct {

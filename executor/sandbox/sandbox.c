@@ -222,6 +222,11 @@ int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 	return cgroup_read_meters(sandbox->cgroup, ret_cpu_us, ret_peak_bytes);
 }
 
+int sandbox_weigh(struct sandbox *sandbox, uint64_t weight)
+{
+	return cgroup_weigh(sandbox->cgroup, weight);
+}
+
 void sandbox_reset_peak(struct sandbox *sandbox)
 {
 	cgroup_reset_peak(sandbox->cgroup);

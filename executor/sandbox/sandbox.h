@@ -160,6 +160,9 @@ int sandbox_signal(struct sandbox *sandbox, int signal);
 int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 			uint64_t *ret_peak_bytes);
 
+/* How much of the CPU it gets where several want it; see cgroup_weigh(). 0 or -errno. */
+int sandbox_weigh(struct sandbox *sandbox, uint64_t weight);
+
 /* Let the peak begin again, where the kernel can do that. */
 void sandbox_reset_peak(struct sandbox *sandbox);
 
