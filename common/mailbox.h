@@ -11,6 +11,7 @@
 #ifndef VIVARIUM_MAILBOX_H
 #define VIVARIUM_MAILBOX_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum {
@@ -18,13 +19,35 @@ enum {
 	MAILBOX_PAYLOAD_MAX = 2 << 20, /* above the largest request body */
 	MAILBOX_REPORT_OFFSET = MAILBOX_PAYLOAD_OFFSET + MAILBOX_PAYLOAD_MAX,
 	MAILBOX_REPORT_MAX = 2 << 20,
-	MAILBOX_BYTES = MAILBOX_REPORT_OFFSET + MAILBOX_REPORT_MAX,
+	MAILBOX_TEXT_OFFSET = MAILBOX_REPORT_OFFSET + MAILBOX_REPORT_MAX, /* stdout, stderr */
+	MAILBOX_TEXT_BYTES = 64 << 10,  /* a power of two */
+	MAILBOX_TEXT_STRIDE = 68 << 10, /* a struct mailbox_text and then nothing */
+	MAILBOX_BYTES = MAILBOX_TEXT_OFFSET + 2 * MAILBOX_TEXT_STRIDE,
 };
 
 enum mailbox_flag {
 	MAILBOX_RESTRICTED = 1, /* no further process; Python-level courtesy */
 	MAILBOX_READONLY = 2,   /* nothing is written by name */
 	MAILBOX_INTERACTIVE = 4, /* reading standard input asks the executor (NOTE_INPUT) */
+	MAILBOX_STREAMING = 8,   /* somebody watches: what is printed shows at once */
+};
+
+enum mailbox_holder {
+	TEXT_FREE,
+	TEXT_FLUSHED, /* the interpreter writes some of it to the descriptor */
+	TEXT_TAKEN,   /* the executor copies it out */
+};
+
+/* What the program has printed to one stream and not flushed, so that it outlives the
+ * program. The interpreter appends: it writes bytes[head...], then advances `head`. Bytes
+ * leave it, by a flush or by the executor, only for who has changed `holder` from TEXT_FREE
+ * to its own: it advances `tail`, then lets go. So each byte leaves once, and in order: what
+ * is in the pipe is older than what is here. `head` and `tail` count bytes and wrap around;
+ * a byte's place is the count modulo MAILBOX_TEXT_BYTES. */
+struct mailbox_text {
+	_Atomic uint32_t head, tail;
+	_Atomic uint32_t holder; /* enum mailbox_holder */
+	uint8_t bytes[MAILBOX_TEXT_BYTES];
 };
 
 struct mailbox {

@@ -140,6 +140,8 @@ static void run_job(struct mailbox *mailbox)
 						  .code = code + job.replay_length,
 						  .code_length = job.payload_length - job.replay_length,
 						  .restricted = job.flags & MAILBOX_RESTRICTED,
+						  .streaming = job.flags & MAILBOX_STREAMING,
+						  .interactive = job.flags & MAILBOX_INTERACTIVE,
 						  .execution = job.execution },
 				   &report);
 	if (job.kind == JOB_SCRIPT)
@@ -176,6 +178,8 @@ _Noreturn void interpreter_main(int init_socket, struct mailbox *mailbox,
 	struct ring ring = { .note = NOTE_READY };
 
 	enter(init_socket, limits);
+	python_attach(&(struct python_host){ .mailbox = mailbox,
+					     .ask = notification_ask });
 	for (;;) {
 		switch (python_wait(ring_and_wait, &ring)) {
 		case ORDER_RUN:

@@ -186,6 +186,7 @@ static void on_grace(struct loop_timer *timer)
 {
 	struct run *run = LOOP_OWNER(timer, struct run, grace);
 
+	sandbox_take_output(run->config.sandbox);
 	stop_clock(run);
 	judge_limit(run, -SIGKILL);
 	end_hard(run);
@@ -202,6 +203,7 @@ static void meet(struct run *run, enum reason reason)
 		return;
 	}
 	if (!run->config.grace_ms) {
+		sandbox_take_output(run->config.sandbox);
 		stop_clock(run);
 		judge_limit(run, -SIGKILL);
 		end_hard(run);

@@ -42,6 +42,8 @@ size_t sandboxes_count(const struct sandboxes *sandboxes)
 
 void sandboxes_free(struct sandboxes *sandboxes)
 {
+	if (sandboxes)
+		loop_clear_timer(sandboxes->config.loop, &sandboxes->watch);
 	free(sandboxes);
 }
 
@@ -291,7 +293,9 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
 		error = sandbox_give_stdin(sandbox, job->stdin_bytes, job->stdin_length);
 	if (error)
 		return error;
-	sandbox_drain(sandbox, false);
+	/* what threads have printed since the last job, and not flushed, goes with this one */
+	for (int i = 0; i < STREAMS; i++)
+		sandbox_drain_stream(&sandbox->streams[i], false);
 	uint8_t *payload = (uint8_t *)mailbox + MAILBOX_PAYLOAD_OFFSET;
 	if (job->replay_length)
 		memcpy(payload, job->replay, job->replay_length);
@@ -307,6 +311,7 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job)
 	mailbox->report_length = 0;
 	mailbox->exit_code = 0;
 	sandbox->phase = SANDBOX_BUSY;
+	sandbox_watch_text(sandbox, job->flags & MAILBOX_STREAMING);
 	return answer(sandbox, ORDER_RUN);
 }
 

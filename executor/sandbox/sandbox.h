@@ -115,6 +115,10 @@ int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);
 /* Give the idle interpreter a job. 0 or -errno. */
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job);
 
+/* Hand over by output() all that the job has printed so far, flushed or not: before its
+ * program is killed. May call any callback that output() may. */
+void sandbox_take_output(struct sandbox *sandbox);
+
 /* Does the job wait for input? */
 bool sandbox_awaits_input(const struct sandbox *sandbox);
 

@@ -99,6 +99,7 @@ struct sandbox {
 	bool checkpointed;
 	bool clear_workspace; /* when it goes back */
 	bool stdio_intact, stdin_given;
+	bool watched; /* its job is: MAILBOX_STREAMING */
 	unsigned sweeps;
 
 	struct stream streams[STREAMS];
@@ -113,6 +114,7 @@ struct sandboxes {
 	struct sandbox *first;
 	size_t count;
 	uint64_t cookies;
+	struct loop_timer watch; /* over the text of watched jobs */
 };
 
 /* sandbox.c: send init a request; 0 or -errno. Read what it sends. */
@@ -150,7 +152,6 @@ void ringer_forget(struct ringer *ringer);
 /* sandbox_stdio.c */
 int sandbox_give_stdio(struct sandbox *sandbox);
 int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length);
-void sandbox_drain(struct sandbox *sandbox, bool deliver);
 void sandbox_close_stdio(struct sandbox *sandbox);
 void sandbox_close_feeder(struct sandbox *sandbox);
 
@@ -159,6 +160,11 @@ int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum san
 void sandbox_drain_stream(struct stream *stream, bool deliver);
 void sandbox_close_stream(struct stream *stream);
 int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length, int *ret_end);
+
+/* sandbox_text.c: all that has been printed, or thrown away; a job begins, and somebody
+ * watches it or not. */
+void sandbox_drain(struct sandbox *sandbox, bool deliver);
+void sandbox_watch_text(struct sandbox *sandbox, bool watched);
 
 /* sandbox_command.c: what init tells of it, and the sweep. */
 void sandbox_command_started(struct sandbox *sandbox, pid_t inside);

@@ -65,12 +65,6 @@ void sandbox_drain_stream(struct stream *stream, bool deliver)
 	}
 }
 
-void sandbox_drain(struct sandbox *sandbox, bool deliver)
-{
-	for (int i = 0; i < STREAMS; i++)
-		sandbox_drain_stream(&sandbox->streams[i], deliver);
-}
-
 int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,
 			int *ret_end)
 {

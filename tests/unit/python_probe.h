@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "common/fields.h"
+#include "common/mailbox.h"
 #include "common/owned.h"
+#include "common/spawn.h"
 #include "zygote/python/python.h"
 
-enum { PROBE_REPORT_MAX = 2 << 20, PROBE_SECONDS_MAX = 30 };
+enum { PROBE_REPORT_MAX = 2 << 20, PROBE_SECONDS_MAX = 30, PROBE_SHOWN_MAX = 64 << 10 };
 
 /* What one job left behind. */
 struct probe {
@@ -27,6 +29,8 @@ struct probe {
 	char *out, *err;
 	size_t out_length, err_length;
 	struct buffer report;
+	char *left; /* what was printed to stdout and not flushed, at the end */
+	char *told; /* a line for each note of the running job: "display TEXT", ... */
 };
 
 /* One job to run. */
@@ -37,6 +41,9 @@ struct probe_job {
 	const char *stdin_text;
 	bool restricted, streaming;
 	int interrupt_after_ms; /* SIGINT to itself from another process; 0: never */
+	/* What is typed, line by line, each for one time that the job asks; then the end.
+	 * "!" is an interrupt instead. NULL: nobody answers. */
+	const char *typed;
 	bool in_copy;           /* a copying fork goes on from here, as a woken checkpoint */
 };
 
@@ -46,6 +53,10 @@ struct probe_memory {
 	int exit_code;
 	size_t length;
 	uint8_t report[PROBE_REPORT_MAX];
+	size_t told_length;
+	char told[PROBE_SHOWN_MAX];
+	size_t left_length;
+	char left[MAILBOX_TEXT_BYTES];
 };
 
 static inline int probe_file(const char *text)
@@ -111,6 +122,67 @@ static inline void probe_go_on_in_copy(void)
 	_exit(0);
 }
 
+/* -- the executor's part in a running job ---------------------------------------------- */
+
+static uint8_t *probe_mailbox;
+static struct probe_memory *probe_running;
+static const char *probe_typed;
+
+static inline void probe_note(const char *word, unsigned flags)
+{
+	const struct mailbox *mailbox = (const struct mailbox *)probe_mailbox;
+	struct probe_memory *memory = probe_running;
+	size_t room = sizeof memory->told - memory->told_length;
+
+	int wrote = snprintf(memory->told + memory->told_length, room, "%s%s %.*s\n", word,
+			     flags & NOTE_PASSWORD ? " password" : "", (int)mailbox->report_length,
+			     (const char *)probe_mailbox + MAILBOX_REPORT_OFFSET);
+	memory->told_length += (size_t)wrote < room ? (size_t)wrote : room - 1;
+}
+
+/* One line, as sandbox_give_input() does it. */
+static inline long probe_type(void)
+{
+	struct mailbox *mailbox = (struct mailbox *)probe_mailbox;
+	const char *end = strchr(probe_typed, '\n');
+	size_t length = end ? (size_t)(end + 1 - probe_typed) : strlen(probe_typed);
+
+	if (*probe_typed == '!') {
+		probe_typed++;
+		raise(SIGINT);
+		return -EINTR;
+	}
+	memcpy(probe_mailbox + MAILBOX_PAYLOAD_OFFSET, probe_typed, length);
+	mailbox->payload_length = (uint32_t)length;
+	probe_typed += length;
+	return ORDER_INPUT | (length ? 0 : ORDER_EOF);
+}
+
+static inline long probe_ask(unsigned note, unsigned flags, bool again)
+{
+	if (!again)
+		probe_note(note == NOTE_DISPLAY ? "display" : "input", flags);
+	if (note == NOTE_DISPLAY)
+		return ORDER_GO_ON;
+	return probe_typed ? probe_type() : -ENOSYS;
+}
+
+static inline void probe_attach(uint8_t *mailbox)
+{
+	probe_mailbox = mailbox;
+	python_attach(&(struct python_host){ .mailbox = (struct mailbox *)mailbox,
+					     .ask = probe_ask });
+}
+
+/* What the executor takes after the end of a program. */
+static inline void probe_take_left(const uint8_t *mailbox, struct probe_memory *memory)
+{
+	struct mailbox_text *text = (struct mailbox_text *)(mailbox + MAILBOX_TEXT_OFFSET);
+
+	for (uint32_t at = text->tail; at != text->head; at++)
+		memory->left[memory->left_length++] = (char)text->bytes[at % MAILBOX_TEXT_BYTES];
+}
+
 static inline void probe_run_one(const struct probe_job *job, uint64_t number, const int fds[3],
 				 struct probe_memory *memory)
 {
@@ -119,12 +191,15 @@ static inline void probe_run_one(const struct probe_job *job, uint64_t number, c
 	for (int fd = 0; fd < 3; fd++)
 		dup2(fds[fd], fd);
 	probe_interrupt_later(job->interrupt_after_ms);
+	probe_running = memory;
+	probe_typed = job->typed;
 	memory->exit_code = python_run(
 		&(struct job){ .kind = job->kind,
 			       .code = job->code,
 			       .code_length = job->length ? job->length : strlen(job->code),
 			       .restricted = job->restricted,
 			       .streaming = job->streaming,
+			       .interactive = job->typed != NULL,
 			       .execution = number },
 		&report);
 	memory->length = report.length;
@@ -141,6 +216,9 @@ static inline void probe_collect(struct probe *probe, const int fds[3],
 	probe->out = probe_read(fds[1], &probe->out_length);
 	probe->err = probe_read(fds[2], &probe->err_length);
 	probe->report = BUFFER_INIT(0);
+	probe->told = strndup(memory->told, memory->told_length);
+	probe->left = strndup(memory->left, memory->left_length);
+	assert_true(probe->told && probe->left);
 	assert_int_equal(buffer_append(&probe->report, memory->report, memory->length), 0);
 	/* whatever the program did, the report can be read */
 	assert_int_equal(fields_check(probe->report.data, probe->report.length), 0);
@@ -163,10 +241,14 @@ static inline int probe_run(const struct probe_job *jobs, size_t count, struct p
 	}
 
 	fflush(NULL);
+	uint8_t *mailbox = mmap(NULL, MAILBOX_BYTES, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(mailbox != MAP_FAILED);
 	python_before_fork();
 	pid_t pid = fork();
 	if (pid == 0) {
 		python_after_fork_child();
+		probe_attach(mailbox);
 		alarm(PROBE_SECONDS_MAX);
 		for (size_t i = 0; i < count; i++) {
 			if (jobs[i].in_copy)
@@ -177,6 +259,8 @@ static inline int probe_run(const struct probe_job *jobs, size_t count, struct p
 	}
 	python_after_fork_parent();
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	probe_take_left(mailbox, &memory[count - 1]);
+	munmap(mailbox, MAILBOX_BYTES);
 	for (size_t i = 0; i < count; i++) {
 		probe_collect(&ret_probes[i], fds[i], &memory[i]);
 		for (int fd = 0; fd < 3; fd++)
@@ -190,6 +274,8 @@ static inline void probe_free(struct probe *probe)
 {
 	free(probe->out);
 	free(probe->err);
+	free(probe->left);
+	free(probe->told);
 	buffer_reset(&probe->report);
 }
 

@@ -248,17 +248,19 @@ static void test_long_traceback(void **state)
 
 static void test_streaming(void **state)
 {
-	static const char code[] = "import os, sys\nprint('a', end='')\nos.write(1, b'b')\n"
+	static const char code[] = "import os, sys\nsys.stdout.write('a\\n')\nos.write(1, b'b')\n"
 				   "sys.stdout.write('c')\nos._exit(0)";
 	struct probe probe;
 
 	(void)state;
 	probe_run(&(struct probe_job){ .kind = JOB_SCRIPT, .code = code, .streaming = true }, 1,
 		  &probe);
-	assert_string_equal(probe.out, "abc");
+	assert_string_equal(probe.out, "a\nb");
+	assert_string_equal(probe.left, "c");
 	probe_free(&probe);
 	probe_run(&(struct probe_job){ .kind = JOB_SCRIPT, .code = code }, 1, &probe);
 	assert_string_equal(probe.out, "b");
+	assert_string_equal(probe.left, "a\nc");
 	probe_free(&probe);
 }
 

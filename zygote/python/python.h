@@ -5,6 +5,7 @@
  *   python_before_fork(), fork(), then in the parent python_after_fork_parent()
  *                         and in the child one of python_after_fork_child(),
  *                         python_after_fork_copy() and python_after_fork_case()
+ *   python_attach()       interpreter, once
  *   python_run()          interpreter, once per job
  *   python_finish()       interpreter of a one-shot, after its job
  * Only files named python*.c include Python.h.
@@ -45,13 +46,28 @@ void python_after_fork_child(void);
 void python_after_fork_copy(void);
 void python_after_fork_case(void);
 
+/* How the running program reaches the executor. */
+struct mailbox;
+struct python_host {
+	struct mailbox *mailbox; /* of MAILBOX_BYTES */
+	/* As notification_ask(). */
+	long (*ask)(unsigned note, unsigned flags, bool again);
+};
+
+/* Interpreter, once, before its first job: what the program prints lies in the mailbox
+ * until it is flushed, what it shows and what it reads from standard input go through the
+ * mailbox as well. Without it text lies in the interpreter's own memory and nothing is
+ * shown or asked for. */
+void python_attach(const struct python_host *host);
+
 /* What a job asks for: the decoded fields of the mailbox's job. */
 struct job {
 	enum job_kind kind;
 	const char *code; /* the payload: source bytes; not NUL-terminated */
 	size_t code_length;
 	bool restricted;  /* the playground's Python-level courtesy */
-	bool streaming;   /* somebody watches: no buffering, as with python3 -u */
+	bool streaming;   /* somebody watches: what is printed shows at once */
+	bool interactive; /* standard input is asked for as the program reads it */
 	uint64_t execution; /* number of the cell in its session, from 1 */
 };
 

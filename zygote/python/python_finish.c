@@ -168,9 +168,14 @@ void python_finish_settle(void)
 	own_pid = getpid();
 }
 
+bool python_finish_is_settled(void)
+{
+	return getpid() == own_pid;
+}
+
 void python_finish_stranger(int exit_code)
 {
-	if (getpid() == own_pid)
+	if (python_finish_is_settled())
 		return;
 	own_pid = getpid();
 	_exit(python_finish(exit_code));

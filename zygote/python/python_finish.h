@@ -8,6 +8,8 @@
 #ifndef VIVARIUM_PYTHON_FINISH_H
 #define VIVARIUM_PYTHON_FINISH_H
 
+#include <stdbool.h>
+
 /* Zygote: take over from atexit what modules registered there. 0, or -1 with an
  * error. */
 int python_finish_prepare(void);
@@ -18,6 +20,9 @@ void python_finish_rehearse(void);
 
 /* This process is the interpreter from now on. */
 void python_finish_settle(void);
+
+/* Is it? A child that the program has made is not. */
+bool python_finish_is_settled(void);
 
 /* If the program has forked and this is its child: finish as python3 would and
  * exit. The child must not answer in its parent's name. */

@@ -6,6 +6,7 @@
 #include "zygote/python/python_object.h"
 #include "zygote/python/python_pages.h"
 #include "zygote/python/python_pure.h"
+#include "zygote/python/python_text.h"
 
 /* -- random numbers, names and places that differ between forks -------------------------- */
 
@@ -343,6 +344,7 @@ void python_after_fork_child(void)
 void python_after_fork_copy(void)
 {
 	python_finish_settle();
+	python_text_share(NULL);
 	PyOS_AfterFork_Child();
 	let_hooks_rest(false);
 	renew_thread();
@@ -360,6 +362,7 @@ static void become_case(void)
 	renew_thread();
 	renew_random();
 	python_finish_settle();
+	python_text_share(NULL);
 }
 
 void python_after_fork_case(void)

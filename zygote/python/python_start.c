@@ -82,22 +82,17 @@ static void limit_library_threads(void)
 
 static int start_interpreter(void)
 {
-	struct stdio_pipes pipes;
-	int error;
-
 	/* What the program sees does not depend on the daemon's own locale. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	limit_library_threads();
-	error = python_stdio_enter_pipes(&pipes);
 
 	PyStatus status = initialise();
-	python_stdio_leave_pipes(&pipes);
 	if (PyStatus_Exception(status)) {
 		fprintf(stderr, "zygote: Python does not start: %s\n",
 			status.err_msg ? status.err_msg : "no reason given");
 		return -ENOEXEC;
 	}
-	return error;
+	return 0;
 }
 
 /* Say why on stderr and clear the error. */

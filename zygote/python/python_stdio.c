@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "common/owned.h"
+#include "zygote/python/python_text.h"
+#include "zygote/python/python_writer.h"
 
 enum { DESCRIPTORS = 3 };
 
@@ -17,23 +19,26 @@ static const struct stream_rule {
 	const char *name;     /* in sys */
 	const char *original; /* what sys keeps as a way back */
 	const char *label;
-	const char *mode, *text_mode;
+	const char *mode;
 	const char *errors;
 	bool line_buffering;
 } rules[DESCRIPTORS] = {
-	{ "stdin", "__stdin__", "<stdin>", "rb", "r", "surrogateescape", false },
-	{ "stdout", "__stdout__", "<stdout>", "wb", "w", "surrogateescape", false },
-	{ "stderr", "__stderr__", "<stderr>", "wb", "w", "backslashreplace", true },
+	{ "stdin", "__stdin__", "<stdin>", "r", "surrogateescape", false },
+	{ "stdout", "__stdout__", "<stdout>", "w", "surrogateescape", false },
+	{ "stderr", "__stderr__", "<stderr>", "w", "backslashreplace", true },
 };
 
-static PyObject *open_function, *type_text; /* of _io: a program can patch io */
-static PyObject *ours[DESCRIPTORS];         /* the streams that we made last */
-static PyObject *buffers[DESCRIPTORS];      /* what is below them, or NULL */
-static PyObject *count_weak;                /* _weakref.getweakrefcount */
-static bool unbuffered;
-static bool reads_null; /* our stdin was made for /dev/null */
+static PyObject *type_file, *type_reader, *type_text; /* of _io: a program can patch io */
+static PyObject *ours[DESCRIPTORS];                   /* the streams that we made last */
+static PyObject *buffers[DESCRIPTORS];                /* what is below them, or NULL */
+static PyObject *count_weak;                          /* _weakref.getweakrefcount */
+static bool reads_null;                               /* our stdin was made for /dev/null */
 
-static int enter_one(struct stdio_pipes *pipes, int fd, int end)
+struct pipes {
+	int kept[DESCRIPTORS]; /* what was there before */
+};
+
+static int enter_one(struct pipes *pipes, int fd, int end)
 {
 	pipes->kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTORS);
 	if (pipes->kept[fd] < 0 && errno != EBADF)
@@ -41,12 +46,12 @@ static int enter_one(struct stdio_pipes *pipes, int fd, int end)
 	return dup2(end, fd) < 0 ? -errno : 0;
 }
 
-int python_stdio_enter_pipes(struct stdio_pipes *pipes)
+static int enter_pipes(struct pipes *pipes)
 {
 	int made[2];
 	int error = 0;
 
-	*pipes = (struct stdio_pipes){ { -1, -1, -1 } };
+	*pipes = (struct pipes){ { -1, -1, -1 } };
 	if (pipe2(made, O_CLOEXEC) < 0)
 		return -errno;
 
@@ -61,7 +66,7 @@ int python_stdio_enter_pipes(struct stdio_pipes *pipes)
 	return error;
 }
 
-void python_stdio_leave_pipes(struct stdio_pipes *pipes)
+static void leave_pipes(struct pipes *pipes)
 {
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
 		if (pipes->kept[fd] >= 0) {
@@ -79,43 +84,23 @@ static void take_over(int fd, PyObject *stream)
 	Py_XSETREF(buffers[fd], stream ? python_object_try(stream, "buffer") : NULL);
 }
 
-int python_stdio_prepare(void)
-{
-	AUTO_OBJECT *io = PyImport_ImportModule("_io");
-	AUTO_OBJECT *weak = PyImport_ImportModule("_weakref");
-	if (!io || !weak)
-		return -1;
-
-	open_function = PyObject_GetAttrString(io, "open");
-	type_text = PyObject_GetAttrString(io, "TextIOWrapper");
-	count_weak = PyObject_GetAttrString(weak, "getweakrefcount");
-	if (!open_function || !type_text || !count_weak)
-		return -1;
-	for (int fd = 0; fd < DESCRIPTORS; fd++)
-		take_over(fd, PySys_GetObject(rules[fd].name));
-	return 0;
-}
-
 static PyObject *make_stream(int fd)
 {
 	const struct stream_rule *rule = &rules[fd];
-	bool raw = unbuffered && fd != 0;
-	AUTO_OBJECT *binary =
-		PyObject_CallFunction(open_function, "isiOOOO", fd, rule->mode, raw ? 0 : -1,
-				      Py_None, Py_None, Py_None, Py_False); /* closefd */
+	AUTO_OBJECT *raw = PyObject_CallFunction(type_file, "isO", fd, rule->mode, Py_False);
 	AUTO_OBJECT *label = PyUnicode_FromString(rule->label);
-	if (!binary || !label)
+	AUTO_OBJECT *mode = PyUnicode_FromString(rule->mode);
+	if (!raw || !label || !mode || PyObject_SetAttrString(raw, "name", label) < 0)
 		return NULL;
 
-	AUTO_OBJECT *lowest = raw ? Py_NewRef(binary) : PyObject_GetAttrString(binary, "raw");
-	if (!lowest || PyObject_SetAttrString(lowest, "name", label) < 0)
-		return NULL;
-
-	AUTO_OBJECT *text = PyObject_CallFunction(
-		type_text, "OsssOO", binary, "utf-8", rule->errors, "\n",
-		rule->line_buffering ? Py_True : Py_False, raw ? Py_True : Py_False);
-	AUTO_OBJECT *mode = PyUnicode_FromString(rule->text_mode);
-	if (!text || !mode || PyObject_SetAttrString(text, "mode", mode) < 0)
+	AUTO_OBJECT *reader = fd == 0 ? PyObject_CallFunctionObjArgs(type_reader, raw, NULL) : NULL;
+	AUTO_OBJECT *text = NULL;
+	if (fd != 0)
+		text = python_writer_new(fd, raw, rule->errors, rule->line_buffering);
+	else if (reader)
+		text = PyObject_CallFunction(type_text, "Osss", reader, "utf-8", rule->errors,
+					     "\n");
+	if (!text || PyObject_SetAttrString(text, "mode", mode) < 0)
 		return NULL;
 	return Py_NewRef(text);
 }
@@ -144,6 +129,39 @@ static void renew(int fd)
 	PySys_SetObject(rules[fd].original, stream);
 	take_over(fd, stream);
 	PyErr_Clear();
+}
+
+/* On pipes, so that the stream objects are made for these, which is what jobs have. */
+static int make_all(void)
+{
+	struct pipes pipes;
+
+	if (enter_pipes(&pipes) < 0) {
+		PyErr_SetFromErrno(PyExc_OSError);
+		return -1;
+	}
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		renew(fd);
+	leave_pipes(&pipes);
+	return 0;
+}
+
+int python_stdio_prepare(void)
+{
+	AUTO_OBJECT *io = PyImport_ImportModule("_io");
+	AUTO_OBJECT *weak = PyImport_ImportModule("_weakref");
+	if (!io || !weak)
+		return -1;
+
+	type_file = PyObject_GetAttrString(io, "FileIO");
+	type_reader = PyObject_GetAttrString(io, "BufferedReader");
+	type_text = PyObject_GetAttrString(io, "TextIOWrapper");
+	count_weak = PyObject_GetAttrString(weak, "getweakrefcount");
+	if (!type_file || !type_reader || !type_text || !count_weak || python_text_prepare() < 0 ||
+	    python_writer_prepare() < 0)
+		return -1;
+	python_stdio_flush(); /* what a preload has printed into CPython's own */
+	return make_all();
 }
 
 /* Is it a stream object whose `closed` says so? A detached text layer has no
@@ -178,16 +196,13 @@ static bool is_as_new(int fd)
 
 void python_stdio_begin(const struct job *job, bool quiet)
 {
-	bool other_buffering = job->streaming != unbuffered;
-
-	unbuffered = job->streaming;
+	python_text_begin(job->streaming, quiet);
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
-		if (quiet && !other_buffering && is_as_new(fd))
+		if (quiet && is_as_new(fd))
 			continue;
 
 		PyObject *stream = PySys_GetObject(rules[fd].name);
-		bool mine = stream && stream == ours[fd];
-		bool stale = mine && (fd == 0 ? has_own_input(job->kind) : other_buffering);
+		bool stale = fd == 0 && stream && stream == ours[fd] && has_own_input(job->kind);
 
 		if (stale || !is_usable(stream))
 			renew(fd);
@@ -249,6 +264,7 @@ static void end_stream(int fd)
 	if (flush(ours[fd]))
 		return;
 	PyErr_Clear();
+	python_text_discard(fd);
 	if (replaced)
 		Py_CLEAR(ours[fd]);
 	else
@@ -271,7 +287,6 @@ static bool has_only(PyObject *object, const char *name)
 static bool is_untouched(int fd)
 {
 	PyObject *stream = ours[fd];
-	bool raw = unbuffered && fd != 0;
 
 	if (!stream || PySys_GetObject(rules[fd].name) != stream ||
 	    PySys_GetObject(rules[fd].original) != stream)
@@ -281,10 +296,9 @@ static bool is_untouched(int fd)
 
 	/* make_stream() gives "mode" to the text and "name" to the lowest layer */
 	AUTO_OBJECT *buffer = python_object_try(stream, "buffer");
-	AUTO_OBJECT *lowest = raw || !buffer ? NULL : python_object_try(buffer, "raw");
-	return buffer && buffer == buffers[fd] && has_only(stream, "mode") &&
-	       (raw ? has_only(buffer, "name")
-		    : lowest && has_only(buffer, NULL) && has_only(lowest, "name"));
+	AUTO_OBJECT *lowest = buffer ? python_object_try(buffer, "raw") : NULL;
+	return lowest && buffer == buffers[fd] && has_only(stream, "mode") &&
+	       has_only(buffer, NULL) && has_only(lowest, "name");
 }
 
 bool python_stdio_is_untouched(void)

@@ -7,16 +7,7 @@
 #include "zygote/python/python.h"
 #include "zygote/python/python_object.h"
 
-/* Zygote, around Py_Initialize: put pipes on the descriptors 0 to 2, so that
- * the stream objects are made for pipes, which is what jobs have; then put the
- * zygote's own back. 0 or -errno. */
-struct stdio_pipes {
-	int kept[3];
-};
-int python_stdio_enter_pipes(struct stdio_pipes *pipes);
-void python_stdio_leave_pipes(struct stdio_pipes *pipes);
-
-/* Zygote, after it: take the stream objects. 0, or -1 with an error. */
+/* Zygote: make the stream objects in the place of CPython's. 0, or -1 with an error. */
 int python_stdio_prepare(void);
 
 /* Before a job. A cell or a call starts with an unread stdin and with a stdout and stderr

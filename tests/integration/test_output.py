@@ -1,0 +1,83 @@
+"""What a program prints is in the answer: all of it, once, in order, however it ends."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+from service import Session, run
+
+# what a program does -> (status, reason) of the answer
+HARD_ENDS = {
+    "while True: pass": ("timeout", "wall_time"),
+    "import time; time.sleep(60)": ("timeout", "wall_time"),
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass": ("timeout", "wall_time"),
+    "import os; os._exit(3)": ("error", "exit"),
+    "import os; os.abort()": ("failed", "crash"),
+    "import ctypes; ctypes.string_at(0)": ("failed", "crash"),
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": ("failed", "crash"),
+    "x = []\nwhile True: x.append(bytearray(1 << 20))": ("failed", "memory"),
+    "import os; os.execv('/bin/true', ['true'])": ("success", None),
+}
+PRINTED = "print('one', flush=True)\nprint('two')\nimport sys\nsys.stdout.buffer.write(b'three ')\nprint('\xe4', end='')\nsys.stderr.write('four')\n"
+OUT, ERR = "one\ntwo\nthree \xe4", "four"
+
+
+class HardEnds(unittest.TestCase):
+    def test_oneshots(self):
+        for code, wanted in HARD_ENDS.items():
+            with self.subTest(code=code):
+                got = run(PRINTED + code, timeout=1)
+                self.assertEqual((got["status"], got["reason"], got["stdout"], got["stderr"]), (*wanted, OUT, ERR), got)
+
+    def test_sessions(self):
+        session = Session()
+        self.addCleanup(session.close)
+        for code, wanted in HARD_ENDS.items():
+            if "execv" in code:  # a session's interpreter is gone then: an end of its own kind
+                continue
+            with self.subTest(code=code):
+                got = session.execute(PRINTED + code, timeout=1)
+                self.assertEqual((got["status"], got["stdout"]), (wanted[0], OUT), got)
+                self.assertTrue(got["stderr"].startswith(ERR), got)  # then a KeyboardInterrupt, perhaps
+                self.assertEqual(session.execute("print('next')")["stdout"], "next\n")
+
+    def test_nothing_twice(self):
+        """Killed at any moment, the numbers that were printed are all there, once, in order."""
+        for pause in ("", "; time.sleep(0.0005)", "; n % 50 or sys.stdout.flush()"):
+            got = run(f"import itertools, sys, time\nfor n in itertools.count(): print(n){pause}", timeout=1)
+            lines = got["stdout"].split("\n")[:-1]
+            self.assertGreater(len(lines), 50, pause)
+            self.assertEqual(lines, [str(n) for n in range(len(lines))], pause)
+
+
+class Streams(unittest.TestCase):
+    def test_much(self):
+        got = run("for i in range(100000): print(i)")
+        self.assertEqual(got["stdout"], "".join(f"{i}\n" for i in range(100000)))
+
+    def test_redirected_text_is_not_output(self):
+        got = run("import os\nf = os.open('f', os.O_CREAT | os.O_RDWR)\nos.dup2(f, 1)\nprint('to the file')\nos._exit(0)")
+        self.assertEqual(got["stdout"], "")
+
+    def test_children_inherit_unflushed_text(self):
+        got = run("import os\nprint('before')\nif os.fork() == 0:\n    print('child')\nelse:\n    os.wait()\n    print('parent')")
+        self.assertEqual(got["stdout"], "before\nchild\nbefore\nparent\n")
+
+    def test_pool_of_processes(self):
+        got = run("from multiprocessing import get_context\ndef f(n): print('in', n, flush=True); return n * n\n"
+                  "print('start')\nwith get_context('fork').Pool(2) as p: print(p.map(f, range(4)))")
+        self.assertEqual(sorted(line for line in got["stdout"].split("\n") if line.startswith("in")), [f"in {n}" for n in range(4)], got)
+        self.assertIn("[0, 1, 4, 9]", got["stdout"])
+
+    def test_woken_checkpoint_begins_empty(self):
+        session = Session()
+        self.addCleanup(session.close)
+        session.execute("x = 1\nprint('first')")
+        got = session.execute("print('second')\nimport os; os._exit(1)")
+        self.assertEqual((got["state"], got["stdout"]), ("restored", "second\n"))
+        self.assertEqual(session.execute("print('third', x)")["stdout"], "third 1\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
