@@ -41,12 +41,11 @@ static int make_tmpfs(uint64_t bytes, uint64_t inodes)
 	return fd < 0 ? -errno : fd;
 }
 
-enum { FOLDERS = 3 };
+enum { FOLDERS = WORKSPACE_FOLDERS };
 
-static const struct {
-	const char *name;
-	mode_t mode;
-} folders[FOLDERS] = { { "workspace", 0755 }, { "tmp", 01777 }, { "shm", 01777 } };
+const struct workspace_folder workspace_folders[FOLDERS] = { { "workspace", 0755 },
+							     { "tmp", 01777 },
+							     { "shm", 01777 } };
 
 static int make_folder(int filesystem, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
@@ -61,7 +60,7 @@ static int make_folder(int filesystem, const char *name, mode_t mode, uid_t uid,
 static int take_folders(struct workspace *made)
 {
 	for (size_t i = 0; i < FOLDERS; i++) {
-		made->mounts[i] = open_tree(made->filesystem, folders[i].name,
+		made->mounts[i] = open_tree(made->filesystem, workspace_folders[i].name,
 					    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		if (made->mounts[i] < 0)
 			return -errno;
@@ -93,13 +92,14 @@ int workspace_create(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid,
 	if (made.filesystem < 0)
 		return made.filesystem;
 	for (size_t i = 0; !error && i < FOLDERS; i++)
-		error = make_folder(made.filesystem, folders[i].name, folders[i].mode, uid, gid);
+		error = make_folder(made.filesystem, workspace_folders[i].name,
+				    workspace_folders[i].mode, uid, gid);
 	if (!error)
 		error = take_folders(&made);
 	if (error == -EINVAL)
 		error = take_folders_attached(&made);
 	if (!error) {
-		made.folder = openat(made.filesystem, folders[0].name,
+		made.folder = openat(made.filesystem, workspace_folders[0].name,
 				     O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 		if (made.folder < 0)
 			error = -errno;
@@ -134,45 +134,6 @@ int workspace_full(const struct workspace *workspace)
 	if (fstatfs(workspace->filesystem, &info))
 		return 0;
 	return info.f_bavail == 0 || info.f_ffree == 0;
-}
-
-/* A tmpfs counts the inodes that it makes: one of ours tells what there was. */
-static int next_inode(const struct workspace *workspace, uint64_t *ret_inode)
-{
-	AUTO_FD fd = openat(workspace->filesystem, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
-	struct stat info;
-
-	if (fd < 0 || fstat(fd, &info))
-		return -errno;
-	*ret_inode = info.st_ino;
-	return 0;
-}
-
-int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark)
-{
-	for (size_t i = 0; i < FOLDERS; i++) {
-		struct stat info;
-
-		if (fstatat(workspace->filesystem, folders[i].name, &info, AT_SYMLINK_NOFOLLOW))
-			return -errno;
-		ret_mark->changed[i] = info.st_ctim;
-	}
-	return next_inode(workspace, &ret_mark->inode);
-}
-
-bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark)
-{
-	struct workspace_mark now;
-
-	if (workspace_mark(workspace, &now) || now.inode != mark->inode + 1 ||
-	    !workspace_watch_is_quiet(workspace))
-		return false;
-	for (size_t i = 0; i < FOLDERS; i++)
-		if (now.changed[i].tv_sec != mark->changed[i].tv_sec ||
-		    now.changed[i].tv_nsec != mark->changed[i].tv_nsec)
-			return false;
-	mark->inode = now.inode;
-	return true;
 }
 
 void workspace_close_mounts(struct workspace *workspace)

@@ -18,6 +18,12 @@ struct workspace {
 	int watch;      /* inotify, of what workspace_keep() has found; -1: none */
 };
 
+enum { WORKSPACE_FOLDERS = 3 };
+extern const struct workspace_folder {
+	const char *name;
+	mode_t mode;
+} workspace_folders[WORKSPACE_FOLDERS];
+
 #define WORKSPACE_CLOSED ((struct workspace){ -1, -1, { -1, -1, -1 }, -1 })
 
 /* Make it, owned by host uid and gid. 0, or -errno with nothing left open. */
@@ -42,8 +48,6 @@ int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret
  * they belong to it from now on. Only while no process of the sandbox runs that
  * could add to it. 0; -E2BIG: it holds too many folders or files to look at; -errno. */
 int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark);
-/* Has what was kept been left alone? workspace_is_untouched() asks it, too. */
-bool workspace_watch_is_quiet(const struct workspace *workspace);
 /* False, now and ever after, also if what was made is gone again. */
 bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark);
 

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 /* Has a program left the files alone that were put into its workspace?
  *
- * What makes something shows in the inode counter (mounts.c). What changes, renames
+ * What makes something shows in the inode counter. What changes, renames
  * or removes what is there already shows in an inotify watch on each folder: also a
  * file that was only opened for writing, because what is then written through a
  * mapping tells nobody. Reading leaves no trace, as the mounts have no access times. */
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/owned.h"
@@ -61,6 +62,55 @@ static int walk_folder(struct walk *walk, int at, const char *name, unsigned dep
 	return error;
 }
 
+/* A tmpfs counts the inodes that it makes: one of ours tells what there was. */
+static int next_inode(const struct workspace *workspace, uint64_t *ret_inode)
+{
+	AUTO_FD fd = openat(workspace->filesystem, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info))
+		return -errno;
+	*ret_inode = info.st_ino;
+	return 0;
+}
+
+int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark)
+{
+	for (size_t i = 0; i < WORKSPACE_FOLDERS; i++) {
+		struct stat info;
+
+		if (fstatat(workspace->filesystem, workspace_folders[i].name, &info,
+			    AT_SYMLINK_NOFOLLOW))
+			return -errno;
+		ret_mark->changed[i] = info.st_ctim;
+	}
+	return next_inode(workspace, &ret_mark->inode);
+}
+
+/* Has what was kept been left alone? */
+static bool is_quiet(const struct workspace *workspace)
+{
+	uint8_t event[sizeof(struct inotify_event) + 256];
+
+	if (workspace->watch < 0)
+		return true;
+	return read(workspace->watch, event, sizeof event) < 0 && errno == EAGAIN;
+}
+
+bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark)
+{
+	struct workspace_mark now;
+
+	if (workspace_mark(workspace, &now) || now.inode != mark->inode + 1 || !is_quiet(workspace))
+		return false;
+	for (size_t i = 0; i < WORKSPACE_FOLDERS; i++)
+		if (now.changed[i].tv_sec != mark->changed[i].tv_sec ||
+		    now.changed[i].tv_nsec != mark->changed[i].tv_nsec)
+			return false;
+	mark->inode = now.inode;
+	return true;
+}
+
 int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark)
 {
 	struct walk walk = { .watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
@@ -77,13 +127,4 @@ int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark)
 	owned_close(&workspace->watch);
 	workspace->watch = walk.watch;
 	return 0;
-}
-
-bool workspace_watch_is_quiet(const struct workspace *workspace)
-{
-	uint8_t event[sizeof(struct inotify_event) + 256];
-
-	if (workspace->watch < 0)
-		return true;
-	return read(workspace->watch, event, sizeof event) < 0 && errno == EAGAIN;
 }
