@@ -5,8 +5,9 @@
 
 #include "zygote/python/python_object.h"
 
-/* judge_data.py and judge.py, as the build makes an array of them; ends in a NUL. */
-extern const char embedded_judge[];
+/* judge_data.py and judge.py; display.py: as the build makes arrays of them, which end in
+ * a NUL. */
+extern const char embedded_judge[], embedded_display[];
 
 /* Zygote: run a source in a namespace of its own, with a copy of the builtins; `title`
  * is its __name__ and what tracebacks call it. The namespace, or NULL with an error. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/fields.h"
+#include "zygote/python/python_display.h"
 #include "zygote/python/python_repr.h"
 #include "zygote/python/python_stdio.h"
 #include "zygote/python/python_traceback.h"
@@ -262,5 +263,7 @@ int python_report_ended(PyObject *value, PyObject *filename, struct buffer *repo
 	fields_put_number(report, FIELD_ENDED_BY, ENDED_NORMALLY);
 	fields_put_number(report, FIELD_EXIT_CODE, 0);
 	python_report_text(report, FIELD_RESULT, text, REPORT_TEXT_MAX, REPORT_CUT_END);
+	if (text)
+		python_display_result(value, text);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "zygote/python/python.h"
 
 #include "common/fields.h"
+#include "zygote/python/python_display.h"
 #include "zygote/python/python_finish.h"
 #include "zygote/python/python_job.h"
 #include "zygote/python/python_judge.h"
@@ -22,8 +23,11 @@ static int run_script(const struct job *job, struct buffer *report)
 				     ? python_job_evaluate(job, filename, &flags)
 				     : NULL;
 
-	return value ? python_report_ended(value, filename, report)
-		     : python_report_raised(filename, report);
+	int exit_code = value ? python_report_ended(value, filename, report)
+			      : python_report_raised(filename, report);
+
+	python_display_end();
+	return exit_code;
 }
 
 /* `from __future__ import ...` holds for the cells after it. */
@@ -71,6 +75,7 @@ static int run_cell(const struct job *job, struct buffer *report)
 	} else {
 		exit_code = python_report_raised(filename, report);
 	}
+	python_display_end();
 	if (exit_code != 0 || !python_pure_is_silent())
 		python_stdio_end();
 	return exit_code;
@@ -91,6 +96,7 @@ int python_run(const struct job *job, struct buffer *report)
 	python_finish_settle();
 	python_pure_begin(job);
 	python_stdio_begin(job, python_pure_is_quiet());
+	python_display_begin();
 	switch (job->kind) {
 	case JOB_SCRIPT:
 		exit_code = run_script(job, report);

@@ -10,6 +10,7 @@
 
 #include "common/owned.h"
 #include "zygote/python/python_compile.h"
+#include "zygote/python/python_display.h"
 #include "zygote/python/python_finish.h"
 #include "zygote/python/python_fork.h"
 #include "zygote/python/python_judge_cases.h"
@@ -154,6 +155,7 @@ static const struct {
 	{ "the audit hook", python_restrict_audit },
 	{ "pure cells", python_pure_prepare },
 	{ "judging", python_judge_prepare },
+	{ "display", python_display_prepare },
 };
 
 static int prepare_parts(void)
