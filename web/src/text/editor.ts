@@ -4,7 +4,7 @@
 // CodeMirror makes its style sheets at run time. In a document they would be <style>
 // elements, which the page's policy forbids; in a shadow root they are constructed style
 // sheets, which need no permission. So the editor lives in a shadow root.
-import { indentWithTab } from '@codemirror/commands';
+import { indentWithTab, isolateHistory } from '@codemirror/commands';
 import { pythonLanguage } from '@codemirror/lang-python';
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
@@ -63,6 +63,9 @@ const look = EditorView.theme({
 		backgroundImage: 'none', backgroundColor: colour('paper'), color: colour('text'),
 		border: `1px solid ${colour('border')}`, borderRadius: '6px', padding: '3px 10px', fontSize: '13px',
 	},
+	'.cm-panel.cm-search label': { fontSize: '12.5px', whiteSpace: 'nowrap' },
+	'.cm-panel.cm-search input[type=checkbox]': { verticalAlign: '-2px', accentColor: colour('accent') },
+	'.cm-textfield:focus-visible, .cm-button:focus-visible': { outline: `2px solid ${colour('accent')}`, outlineOffset: '1px' },
 	'.cm-searchMatch': { backgroundColor: colour('match'), outline: `1px solid ${colour('faint')}` },
 	'.cm-searchMatch-selected': { backgroundColor: colour('selection') },
 });
@@ -106,6 +109,18 @@ export interface Watcher {
 	moved(position: Position, hasSelection: boolean): void;
 }
 
+/** Text that is typed over a selection. Left to the browser, it would join the lines with style
+ *  attributes of its own making, which the page's policy forbids, before CodeMirror made it
+ *  right; so CodeMirror does it at once. */
+const typeOver = EditorView.domEventHandlers({
+	beforeinput(event, view) {
+		if (event.inputType !== 'insertText' || event.data === null || view.state.selection.main.empty) return false;
+		event.preventDefault();
+		view.dispatch(view.state.replaceSelection(event.data), { userEvent: 'input.type', scrollIntoView: true });
+		return true;
+	},
+});
+
 const setup = (watcher: Watcher) => [
 	lineNumbers(),
 	highlightActiveLine(),
@@ -123,6 +138,7 @@ const setup = (watcher: Watcher) => [
 	syntaxHighlighting(highlight),
 	look,
 	marked,
+	typeOver,
 	placeholder('Write Python here'),
 	EditorView.contentAttributes.of({
 		'aria-label': 'Python program. Tab indents; press Escape, then Tab to leave the editor.',
@@ -168,7 +184,12 @@ export class Editor {
 	/** Another text in the same document: undo brings the old one back. */
 	replace(text: string): void {
 		const { doc } = this.view.state;
-		this.view.dispatch({ changes: { from: 0, to: doc.length, insert: text }, selection: { anchor: 0 }, scrollIntoView: true });
+		this.view.dispatch({
+			changes: { from: 0, to: doc.length, insert: text },
+			selection: { anchor: 0 },
+			annotations: isolateHistory.of('full'),
+			scrollIntoView: true,
+		});
 	}
 
 	/** The selected lines; the line of the cursor if nothing is selected. Lines are whole, so
