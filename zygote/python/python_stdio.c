@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/owned.h"
+#include "zygote/python/python_input.h"
 #include "zygote/python/python_text.h"
 #include "zygote/python/python_writer.h"
 
@@ -87,7 +88,9 @@ static void take_over(int fd, PyObject *stream)
 static PyObject *make_stream(int fd)
 {
 	const struct stream_rule *rule = &rules[fd];
-	AUTO_OBJECT *raw = PyObject_CallFunction(type_file, "isO", fd, rule->mode, Py_False);
+	AUTO_OBJECT *raw =
+		fd == 0 ? python_input_new_raw()
+			: PyObject_CallFunction(type_file, "isO", fd, rule->mode, Py_False);
 	AUTO_OBJECT *label = PyUnicode_FromString(rule->label);
 	AUTO_OBJECT *mode = PyUnicode_FromString(rule->mode);
 	if (!raw || !label || !mode || PyObject_SetAttrString(raw, "name", label) < 0)
@@ -121,13 +124,15 @@ static void renew(int fd)
 	AUTO_OBJECT *stream = make_stream(fd);
 
 	if (fd == 0)
-		reads_null = input_is_null();
+		reads_null = !python_input_is_interactive() && input_is_null();
 	PyErr_Clear();
 	if (!stream)
 		stream = Py_NewRef(Py_None);
 	PySys_SetObject(rules[fd].name, stream);
 	PySys_SetObject(rules[fd].original, stream);
 	take_over(fd, stream);
+	if (fd == 0)
+		python_input_set_stream(stream);
 	PyErr_Clear();
 }
 
@@ -158,7 +163,7 @@ int python_stdio_prepare(void)
 	type_text = PyObject_GetAttrString(io, "TextIOWrapper");
 	count_weak = PyObject_GetAttrString(weak, "getweakrefcount");
 	if (!type_file || !type_reader || !type_text || !count_weak || python_text_prepare() < 0 ||
-	    python_writer_prepare() < 0)
+	    python_writer_prepare() < 0 || python_input_prepare() < 0)
 		return -1;
 	python_stdio_flush(); /* what a preload has printed into CPython's own */
 	return make_all();
@@ -196,13 +201,17 @@ static bool is_as_new(int fd)
 
 void python_stdio_begin(const struct job *job, bool quiet)
 {
+	bool asks = python_input_is_interactive() || job->interactive;
+
 	python_text_begin(job->streaming, quiet);
+	python_input_begin(job->interactive);
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
-		if (quiet && is_as_new(fd))
+		if (quiet && is_as_new(fd) && !(fd == 0 && asks))
 			continue;
 
 		PyObject *stream = PySys_GetObject(rules[fd].name);
-		bool stale = fd == 0 && stream && stream == ours[fd] && has_own_input(job->kind);
+		bool stale = fd == 0 && stream && stream == ours[fd] &&
+			     (asks || has_own_input(job->kind));
 
 		if (stale || !is_usable(stream))
 			renew(fd);
