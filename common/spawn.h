@@ -91,6 +91,7 @@ enum note {
 enum {
 	NOTE_STDIO_INTACT = 1, /* flag: descriptors 0 to 2 are still the ones given */
 	NOTE_NO_COPY = 2,      /* flag: nothing was forked: it could not, or must not be */
+	NOTE_REFUSED = 8,      /* flag beside NOTE_NO_COPY: the process limit refused it */
 	NOTE_PASSWORD = 4,     /* flag of NOTE_INPUT: what is typed is not to be shown */
 };
 

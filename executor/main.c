@@ -11,7 +11,7 @@
  * privilege that live in the template root (root.c) and only fork. Each fork is
  * an init, pid 1 of a sandbox, in new user, pid, mount, network, ipc and uts
  * namespaces; CLONE_PARENT makes it a child of the daemon, which alone reaps it
- * (by its pidfd, sandbox_end.c).
+ * (by its pidfd, sandbox_teardown.c).
  *
  * While init waits, the daemon moves it into a cgroup of its own
  * (cgroup.c), maps two uids from the sandbox's slot (slots.c), makes its tmpfs
@@ -21,14 +21,14 @@
  * everything inside; when it dies, the kernel kills everything inside.
  *
  * The interpreter has no descriptor of ours. It waits in a system call that its
- * seccomp filter turns into a notification (notify.c, sandbox_bell.c); jobs and
+ * seccomp filter turns into a notification (notify.c, sandbox_notification.c); jobs and
  * reports travel in shared memory (mailbox.h); descriptors 0 to 2 are put into
  * it from outside (sandbox_stdio.c).
  *
  * A pool (pool.c) keeps sandboxes ready. admission.c decides who runs. A run
  * (run.c) has the clock and the limits and judges by what the kernel says. A
  * session (session.c) keeps its sandbox, and goes back to checkpoints
- * (zygote/checkpoint.c, sandbox_return.c) when a cell had to be killed. Shell
+ * (zygote/checkpoint.c, sandbox_checkpoint.c) when a cell had to be killed. Shell
  * commands run beside its interpreter (sandbox_command.c); the application works
  * on its files itself, through a descriptor that share.c makes. Judging
  * (evaluate.c) runs each case in a fork of the loaded code (sandbox_fork.c) and
@@ -154,11 +154,11 @@ static void on_signal(struct loop_source *source, uint32_t events)
 
 /* -- what the parts tell ---------------------------------------------------------- */
 
-static void on_spawned(void *context, uint64_t cookie, pid_t pid, int pidfd, uint64_t generation)
+static void on_spawned(void *context, uint64_t cookie, pid_t pid, int pidfd)
 {
 	struct daemon *daemon = context;
 
-	sandboxes_spawned(daemon->executor.sandboxes, cookie, pid, pidfd, generation);
+	sandboxes_spawned(daemon->executor.sandboxes, cookie, pid, pidfd);
 }
 
 static void on_warm(void *context)
@@ -181,6 +181,7 @@ static void on_retired(void *context, uint64_t generation)
 {
 	struct daemon *daemon = context;
 
+	sandboxes_retired(daemon->executor.sandboxes, generation);
 	pool_drain(daemon->executor.pool, generation);
 }
 

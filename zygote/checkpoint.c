@@ -1,5 +1,6 @@
 #include "zygote/checkpoint.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -34,8 +35,11 @@ enum checkpoint checkpoint_make(void)
 	python_before_fork();
 	pid_t pid = sibling_fork();
 	if (pid != 0) {
+		int error = errno;
+
 		python_after_fork_parent();
-		return pid > 0 ? CHECKPOINT_MADE : CHECKPOINT_FAILED;
+		return pid > 0 ? CHECKPOINT_MADE :
+		       error == EAGAIN ? CHECKPOINT_REFUSED : CHECKPOINT_FAILED;
 	}
 	be_frozen();
 	python_after_fork_copy();

@@ -2,7 +2,12 @@
 #ifndef VIVARIUM_CHECKPOINT_H
 #define VIVARIUM_CHECKPOINT_H
 
-enum checkpoint { CHECKPOINT_FAILED, CHECKPOINT_MADE, CHECKPOINT_WOKEN };
+enum checkpoint {
+	CHECKPOINT_FAILED,
+	CHECKPOINT_REFUSED, /* by the process limit */
+	CHECKPOINT_MADE,
+	CHECKPOINT_WOKEN,
+};
 
 /* Fork a copy (sibling.h) that waits to be woken. Returns at once in the
  * interpreter; in the copy, with CHECKPOINT_WOKEN, when it has been woken and

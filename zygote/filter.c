@@ -19,10 +19,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* Linux 5.19 */
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
-
 /* Everything that makes a namespace, by clone(2). CLONE_NEWTIME has no bit
  * there (it would be part of the exit signal). */
 #define NAMESPACE_FLAGS                                                                     \
@@ -456,18 +452,11 @@ static int put_on(enum filter filter, unsigned long flags)
 
 int filter_apply(enum filter filter)
 {
-	int result;
-
 	if (filter != FILTER_NOTIFICATION)
 		return put_on(filter, 0);
 
-	/* Killable only: a storm of signals must not become a storm of
-	 * notifications. Before 5.19 there is no such flag. */
-	result = put_on(filter, SECCOMP_FILTER_FLAG_NEW_LISTENER |
-					SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-	if (result == -EINVAL)
-		result = put_on(filter, SECCOMP_FILTER_FLAG_NEW_LISTENER);
-	return result;
+	/* The wait is an ordinary one, which signals end: see notification.c. */
+	return put_on(filter, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 /* In our own copy of the program. */

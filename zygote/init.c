@@ -58,14 +58,20 @@ static void tell(const struct init *init, enum init_event_kind kind, pid_t pid, 
 		_exit(0);
 }
 
+/* One that is dead and reaped already, as an orphan, is told of at once. */
 static void watch(struct init *init, pid_t pid)
 {
+	if (kill(pid, 0) && errno == ESRCH) {
+		tell(init, EVENT_DIED, pid, SIGKILL);
+		return;
+	}
 	for (size_t i = 0; i < WATCHED_MAX; i++) {
 		if (!init->watched[i]) {
 			init->watched[i] = pid;
 			return;
 		}
 	}
+	fail(init, "watch so many processes", -ENOSPC);
 }
 
 static bool unwatch(struct init *init, pid_t pid)

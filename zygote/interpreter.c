@@ -160,42 +160,54 @@ static unsigned fork_flags(const struct mailbox *mailbox)
 	}
 }
 
-struct ring {
+static unsigned checkpoint_flags(void)
+{
+	switch (checkpoint_make()) {
+	case CHECKPOINT_FAILED:
+		return NOTE_NO_COPY;
+	case CHECKPOINT_REFUSED:
+		return NOTE_NO_COPY | NOTE_REFUSED;
+	default:
+		return 0;
+	}
+}
+
+struct saying {
 	unsigned note, flags;
 };
 
-static long ring_and_wait(void *argument)
+static long say_and_wait(void *argument)
 {
-	const struct ring *ring = argument;
+	const struct saying *saying = argument;
 
-	return notification_send(ring->note, ring->flags);
+	return notification_send(saying->note, saying->flags);
 }
 
 _Noreturn void interpreter_main(int init_socket, struct mailbox *mailbox,
 				const struct init_limits *limits)
 {
 	struct stdio_identity given, found;
-	struct ring ring = { .note = NOTE_READY };
+	struct saying saying = { .note = NOTE_READY };
 
 	enter(init_socket, limits);
 	python_attach(&(struct python_host){ .mailbox = mailbox,
 					     .ask = notification_ask });
 	for (;;) {
-		switch (python_wait(ring_and_wait, &ring)) {
+		switch (python_wait(say_and_wait, &saying)) {
 		case ORDER_RUN:
 			identify_stdio(&given);
 			run_job(mailbox);
 			identify_stdio(&found);
-			ring.note = NOTE_DONE;
-			ring.flags = memcmp(&given, &found, sizeof given) ? 0 : NOTE_STDIO_INTACT;
+			saying.note = NOTE_DONE;
+			saying.flags = memcmp(&given, &found, sizeof given) ? 0 : NOTE_STDIO_INTACT;
 			break;
 		case ORDER_CHECKPOINT:
-			ring.flags = checkpoint_make() == CHECKPOINT_FAILED ? NOTE_NO_COPY : 0;
-			ring.note = NOTE_READY;
+			saying.flags = checkpoint_flags();
+			saying.note = NOTE_READY;
 			break;
 		case ORDER_FORK:
-			ring.flags = fork_flags(mailbox);
-			ring.note = NOTE_READY;
+			saying.flags = fork_flags(mailbox);
+			saying.note = NOTE_READY;
 			break;
 		default: /* the executor is gone, or does not want us */
 			_exit(0);

@@ -1,7 +1,7 @@
 /* seccomp notification.h - how the interpreter waits for the executor.
  *
  * It makes one system call, which FILTER_NOTIFY turns into a notification:
- * the executor learns which process rang, may put descriptors into it, and
+ * the executor learns which process made it, may put descriptors into it, and
  * answers when there is something to do. There is no descriptor on this side
  * that a program could close, or forge messages on. */
 #ifndef VIVARIUM_NOTIFICATION_H
@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* Ring with one of enum note and its flags; returns the executor's command
+/* Send one of enum note and its flags; returns the executor's command
  * (enum order), or -errno (-ENOSYS: the executor is gone). */
 long notification_send(unsigned note, unsigned flags);
 

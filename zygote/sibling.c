@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "zygote/sibling.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -46,13 +47,18 @@ static pid_t fork_as_orphan(void)
 	if (middle < 0)
 		return -1;
 	if (middle > 0) {
-		(void)waitpid(middle, NULL, 0);
-		return middle;
+		int status = 0;
+
+		(void)waitpid(middle, &status, 0);
+		if (!status)
+			return middle;
+		errno = EAGAIN;
+		return -1;
 	}
 
 	pid_t copy = fork();
 	if (copy != 0)
-		_exit(0);
+		_exit(copy < 0);
 	return 0;
 }
 

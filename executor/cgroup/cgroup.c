@@ -215,13 +215,13 @@ int cgroup_weigh(struct cgroup *cgroup, uint64_t weight)
 	return version ? version->weigh(&cgroup->dirs, weight) : 0;
 }
 
-int cgroup_forbid_forks(struct cgroup *cgroup)
+int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes)
 {
 	const struct cgroup_version *version = cgroup->tree->version;
 
 	if (!version)
 		return 0;
-	return cgroup_write(cgroup->dirs.fd[version->members], "pids.max", "0");
+	return cgroup_write_number(cgroup->dirs.fd[version->members], "pids.max", processes);
 }
 
 int cgroup_attach(struct cgroup *cgroup, pid_t pid)

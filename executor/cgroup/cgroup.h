@@ -63,8 +63,8 @@ int cgroup_limit(struct cgroup *cgroup, const struct cgroup_limits *limits);
 enum { CGROUP_WEIGHT_FULL = 10000 };
 int cgroup_weigh(struct cgroup *cgroup, uint64_t weight);
 
-/* Refuse every further fork; cgroup_limit() lifts it. */
-int cgroup_forbid_forks(struct cgroup *cgroup);
+/* Change this limit alone; 0 refuses every further fork. 0 or -errno. */
+int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes);
 
 /* Move a process (by its id in the daemon's pid namespace) in. 0 or -errno. */
 int cgroup_attach(struct cgroup *cgroup, pid_t pid);

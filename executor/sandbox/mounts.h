@@ -52,7 +52,8 @@ int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark)
 bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark);
 
 /* Remove everything in the workspace folder, whatever the program made there.
- * Only while no process of the sandbox that could add to it lives. 0 or -errno. */
+ * Only while no process of the sandbox that could add to it lives; what the application
+ * puts there meanwhile may go or stay. 0 or -errno. */
 int workspace_clear(const struct workspace *workspace);
 
 void workspace_close_mounts(struct workspace *workspace);

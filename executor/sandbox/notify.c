@@ -12,7 +12,7 @@ int notify_receive(int listener, struct notification *ret_notification)
 	struct pollfd ready = { .fd = listener, .events = POLLIN };
 	struct seccomp_notif request;
 
-	/* receiving blocks when who rang has died in between: ask first */
+	/* receiving blocks when the sender has died in between: ask first */
 	if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLIN))
 		return 0;
 	memset(&request, 0, sizeof request);
@@ -21,7 +21,8 @@ int notify_receive(int listener, struct notification *ret_notification)
 	*ret_notification = (struct notification){ .id = request.id,
 						   .pid = (pid_t)request.pid,
 						   .note = request.data.args[0],
-						   .flags = request.data.args[1] };
+						   .flags = request.data.args[1],
+						   .serial = request.data.args[2] };
 	return 1;
 }
 

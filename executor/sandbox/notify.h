@@ -1,4 +1,4 @@
-/* notify.h - the executor's side of the seccomp notification (zygote/seccomp notification.h). */
+/* notify.h - the executor's side of the seccomp notification (zygote/notification.h). */
 #ifndef VIVARIUM_NOTIFY_H
 #define VIVARIUM_NOTIFY_H
 
@@ -7,21 +7,23 @@
 
 struct notification {
 	uint64_t id;   /* to answer it */
-	pid_t pid;     /* the thread that rang, in the daemon's pid namespace */
-	uint64_t note; /* enum note; HOSTILE: any process of the sandbox can ring */
+	pid_t pid;     /* the thread that sent it, in the daemon's pid namespace */
+	uint64_t note; /* enum note; HOSTILE: any process of the sandbox can send one */
 	uint64_t flags;
+	uint64_t serial; /* the same again: the call was interrupted and has begun anew */
 };
 
 /* Take the next one. 1, 0 if there is none (any more), or -errno. */
 int notify_receive(int listener, struct notification *ret_notification);
 
-/* Is the one who rang still waiting? */
+/* Is its sender still waiting in it? */
 int notify_valid(int listener, uint64_t id);
 
-/* Put a copy of `fd` into who rang, as its descriptor `number`. 0 or -errno. */
+/* Put a copy of `fd` into its sender, as descriptor `number` there. 0 or -errno. */
 int notify_give_fd(int listener, uint64_t id, int fd, int number);
 
-/* Let the call return `value`. 0, or -errno (-ENOENT: it is dead). */
+/* Let the call return `value`. 0, or -errno (-ENOENT: the sender is dead, or has been
+ * interrupted and will send another). */
 int notify_answer(int listener, uint64_t id, int64_t value);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * Everything here happens in the daemon's one thread and never waits. An owner
  * is told by callbacks what its sandbox does; from within any of them it may
- * kill the sandbox. Call order:
+ * kill the sandbox. A callback is the last thing that an event leads to. A call that
+ * does not fit the state is refused with -EBUSY. Call order:
  *
  *   sandbox_create() ... idle() ... sandbox_start() ... output()* display()*
  *                          ^             input() sandbox_give_input() ... done()
@@ -49,6 +50,9 @@ struct sandbox_owner {
 	/* The interpreter has died; status as wait(2) gives it. Or a command has
 	 * ended, with all that it started; the sandbox is idle again. */
 	void (*died)(void *context, struct sandbox *sandbox, int status);
+	/* The process limit has refused a process that is ours: a command's first (died()
+	 * follows, with SIGKILL), or a checkpoint (idle() follows). May be NULL. */
+	void (*refused)(void *context, struct sandbox *sandbox);
 	/* It could not be made, or its init is gone: only sandbox_kill() is left. */
 	void (*failed)(void *context, struct sandbox *sandbox);
 	void *context;
@@ -84,17 +88,18 @@ struct sandboxes_config {
 };
 
 int sandboxes_new(const struct sandboxes_config *config, struct sandboxes **ret_sandboxes);
-/* To be called by the zygote pools. */
-void sandboxes_spawned(struct sandboxes *sandboxes, uint64_t cookie, pid_t pid, int pidfd,
-		    uint64_t generation);
+/* To be called for the zygote pools: their spawned(), and retired(), after which the
+ * zygote of this generation answers no more. */
+void sandboxes_spawned(struct sandboxes *sandboxes, uint64_t cookie, pid_t pid, int pidfd);
+void sandboxes_retired(struct sandboxes *sandboxes, uint64_t generation);
 /* How many exist, dying ones included. */
 size_t sandboxes_count(const struct sandboxes *sandboxes);
 void sandboxes_free(struct sandboxes *sandboxes); /* when none exists */
 
 /* Begin to make one from these zygotes, which must live until it is idle or killed. 0;
  * -EAGAIN without a free slot or a warm zygote; -errno. */
-int sandbox_create(struct sandboxes *sandboxes, struct zygote_pool *zygote_pool, const struct sandbox_owner *owner,
-		   struct sandbox **ret_sandbox);
+int sandbox_create(struct sandboxes *sandboxes, struct zygote_pool *zygote_pool,
+		   const struct sandbox_owner *owner, struct sandbox **ret_sandbox);
 
 /* Hand it to another owner. */
 void sandbox_set_owner(struct sandbox *sandbox, const struct sandbox_owner *owner);
@@ -112,7 +117,7 @@ int sandbox_workspace_full(const struct sandbox *sandbox);
 /* Change what it may use. Only while idle. 0 or -errno. */
 int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);
 
-/* Give the idle interpreter a job. 0 or -errno. */
+/* Give the idle interpreter a job. 0; -ENOENT: it has just died, died() follows; or -errno. */
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job);
 
 /* Hand over by output() all that the job has printed so far, flushed or not: before its

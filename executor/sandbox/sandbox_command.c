@@ -14,8 +14,6 @@
 #include "common/packet.h"
 #include "executor/sandbox/sandbox_parts.h"
 
-enum { SWEEP_US = 500 };
-
 static int make_text(const void *text, size_t length)
 {
 	AUTO_FD fd = memfd_create("command", MFD_CLOEXEC);
@@ -95,94 +93,71 @@ static int ask(struct sandbox *sandbox, const struct sandbox_job *job)
 	return packet_send(sandbox->init.fd, &request, sizeof request, fds, 4);
 }
 
-int sandbox_start_command(struct sandbox *sandbox, const struct sandbox_job *job)
+int command_start(struct sandbox *sandbox, const struct happening *what)
 {
-	struct command *command = &sandbox->command;
-
-	if (sandbox->phase != SANDBOX_IDLE)
-		return -EBUSY;
 	int error = note_others(sandbox);
+
+	if (!error) /* the shell is not one of the program's processes */
+		error = sandbox_make_room(sandbox, 1);
+	if (!error)
+		error = ask(sandbox, what->job);
 	if (error)
-		return error;
-	command->ended = command->swept = command->killed = false;
-	sandbox->phase = SANDBOX_COMMANDED;
-	error = ask(sandbox, job);
-	if (error) {
 		forget_command(sandbox);
-		sandbox->phase = SANDBOX_IDLE;
-	}
 	return error;
 }
 
-/* The command's own end, and that of what it left behind. */
-static void finish_if_over(struct sandbox *sandbox)
+int command_started(struct sandbox *sandbox, const struct happening *what)
 {
-	struct command *command = &sandbox->command;
+	sandbox->command.inside = what->pid;
+	return 0;
+}
 
-	if (!command->ended || !command->swept)
-		return;
+int command_kill(struct sandbox *sandbox, const struct happening *what)
+{
+	(void)what;
+	return sweep_begin(sandbox);
+}
+
+int command_note_end(struct sandbox *sandbox, const struct happening *what)
+{
+	sandbox->command.inside = 0;
+	sandbox->command.status = what->event == ON_COMMAND_REFUSED ? SIGKILL : what->status;
+	return 0;
+}
+
+int command_ended(struct sandbox *sandbox, const struct happening *what)
+{
+	(void)command_note_end(sandbox, what);
+	return sweep_begin(sandbox);
+}
+
+/* The command's own end, and that of what it left behind. OTHERWISE: a thread of the
+ * program has ended the interpreter meanwhile. */
+int command_finish(struct sandbox *sandbox, const struct happening *what)
+{
+	uint64_t moves = sandbox->moves;
+
+	(void)what;
 	for (int i = 0; i < STREAMS; i++)
-		sandbox_drain_stream(&command->streams[i], true);
-	if (sandbox->phase != SANDBOX_COMMANDED) /* the owner has had enough */
-		return;
-	struct cgroup_limits group = sandbox_group_limits(sandbox, &sandbox->limits);
-	int error = cgroup_limit(sandbox->cgroup, &group); /* forks again */
+		sandbox_drain_stream(&sandbox->command.streams[i], true);
+	if (sandbox->moves != moves) /* the owner has had enough */
+		return 0;
+	int error = sandbox_make_room(sandbox, 0); /* forks again */
 	forget_command(sandbox);
-	if (error) {
-		sandbox_fail(sandbox, "go on after a command", error);
-		return;
-	}
-	sandbox->phase = SANDBOX_IDLE;
-	sandbox->owner.died(sandbox->owner.context, sandbox, command->status);
+	return error ? error : sandbox->interpreter.pid ? 0 : OTHERWISE;
 }
 
-void sandbox_command_swept(struct sandbox *sandbox)
+int command_note_and_finish(struct sandbox *sandbox, const struct happening *what)
 {
-	sandbox->command.swept = true;
-	finish_if_over(sandbox);
+	(void)command_note_end(sandbox, what);
+	return command_finish(sandbox, what);
 }
 
-bool sandbox_command_keeps(const struct sandbox *sandbox, pid_t pid)
+bool command_keeps(const struct sandbox *sandbox, pid_t pid)
 {
 	const struct command *command = &sandbox->command;
 
 	return pid == sandbox->interpreter.pid ||
-	       (command->before_count && bsearch(&pid, command->before, command->before_count,
-						 sizeof pid, compare_pids));
-}
-
-int sandbox_kill_command(struct sandbox *sandbox)
-{
-	if (sandbox->phase != SANDBOX_COMMANDED)
-		return -ESRCH;
-	if (sandbox->command.killed)
-		return 0;
-	sandbox->command.killed = true;
-	int error = cgroup_forbid_forks(sandbox->cgroup);
-	if (error)
-		return error;
-	sandbox->sweeps = 0;
-	return loop_set_timer(sandbox->all->config.loop, &sandbox->timer, loop_now_us(),
-			      sandbox_on_sweep);
-}
-
-void sandbox_command_started(struct sandbox *sandbox, pid_t inside)
-{
-	if (sandbox->phase != SANDBOX_COMMANDED)
-		return;
-	if (inside < 0) /* no process could be forked for it */
-		sandbox_command_ended(sandbox, SIGKILL);
-	else if (!sandbox->command.ended)
-		sandbox->command.inside = inside;
-}
-
-void sandbox_command_ended(struct sandbox *sandbox, int status)
-{
-	sandbox->command.ended = true;
-	sandbox->command.inside = 0;
-	sandbox->command.status = status;
-	if (sandbox->command.swept)
-		finish_if_over(sandbox);
-	else if (sandbox_kill_command(sandbox))
-		sandbox_fail(sandbox, "end a command", -EIO);
+	       (command->before_count &&
+		bsearch(&pid, command->before, command->before_count, sizeof pid, compare_pids));
 }

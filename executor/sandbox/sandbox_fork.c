@@ -6,88 +6,24 @@
  * When the fork is dead, init and original must be all that is left, counted
  * by the kernel in tasks; what is left besides is swept as when going back. */
 #include <errno.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "executor/sandbox/notify.h"
 #include "executor/sandbox/sandbox_parts.h"
 
 enum {
-	FORK_MS = 2000, /* hooks of the program run at a fork: they may hang */
-	JOIN_MS = 5000,
-	TASKS_OF_ONE = 2, /* init and interpreter, one thread each */
+	TASKS_OF_ONE = 2,    /* init and interpreter, one thread each */
+	ROOM_FOR_A_FORK = 2, /* and the process in between that hands it to init */
 };
-
-static const struct ringer nobody = { .pidfd = -1 };
-
-bool sandbox_is_alone(struct sandbox *sandbox)
-{
-	return cgroup_count_tasks(sandbox->cgroup) == TASKS_OF_ONE &&
-	       workspace_is_untouched(&sandbox->workspace, &sandbox->untouched);
-}
 
 void sandbox_keep_workspace(struct sandbox *sandbox)
 {
 	(void)workspace_keep(&sandbox->workspace, &sandbox->untouched);
 }
 
-/* Only sandbox_kill() is left. */
-static void give_up(struct sandbox *sandbox)
+bool sandbox_is_alone(struct sandbox *sandbox)
 {
-	loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
-	sandbox->owner.died(sandbox->owner.context, sandbox, SIGKILL);
-}
-
-static void on_late(struct loop_timer *timer)
-{
-	give_up(LOOP_OWNER(timer, struct sandbox, timer));
-}
-
-static void become_idle(struct sandbox *sandbox)
-{
-	loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
-	/* A pipe's flags belong to all who have it open: each fork gets its own. */
-	sandbox->stdio_intact = false;
-	sandbox->phase = SANDBOX_IDLE;
-	sandbox->owner.idle(sandbox->owner.context, sandbox);
-}
-
-/* -- fork ------------------------------------------------------------------------ */
-
-int sandbox_fork(struct sandbox *sandbox)
-{
-	uint64_t ring = sandbox->interpreter.ring;
-
-	if (sandbox->phase != SANDBOX_IDLE || !ring || sandbox->original.pid)
-		return -EBUSY;
-	int error = loop_set_timer(sandbox->all->config.loop, &sandbox->timer,
-				   loop_now_us() + FORK_MS * 1000, on_late);
-	if (!error)
-		error = notify_answer(sandbox->listener.fd, ring, ORDER_FORK);
-	if (error) {
-		loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
-		return error;
-	}
-	sandbox->original = sandbox->interpreter;
-	sandbox->original.ring = 0;
-	sandbox->original_inside = sandbox->interpreter_inside;
-	sandbox->interpreter = nobody;
-	sandbox->interpreter_inside = 0;
-	sandbox->awaits_frozen = sandbox->awaits_ready = true;
-	sandbox->phase = SANDBOX_FORKS;
-	return 0;
-}
-
-static void go_on_as_original(struct sandbox *sandbox)
-{
-	sandbox->interpreter = sandbox->original;
-	sandbox->interpreter_inside = sandbox->original_inside;
-	sandbox->original = nobody;
-	sandbox->original_inside = 0;
-	become_idle(sandbox);
+	return cgroup_count_tasks(sandbox->cgroup) == TASKS_OF_ONE &&
+	       workspace_is_untouched(&sandbox->workspace, &sandbox->untouched);
 }
 
 bool sandbox_is_forked(const struct sandbox *sandbox)
@@ -100,101 +36,132 @@ bool sandbox_fork_is_marked(const struct sandbox *sandbox)
 	return sandbox->fork_marked;
 }
 
-/* The first stranger to ring is the fork: nobody else was there before. */
-void sandbox_fork_rang(struct sandbox *sandbox, const struct notification *ring)
+/* -- fork ------------------------------------------------------------------------ */
+
+int fork_begin(struct sandbox *sandbox, const struct happening *what)
 {
-	if (ring->note != NOTE_READY)
-		return;
-	if (ring->pid == sandbox->original.pid && sandbox->awaits_ready) {
-		sandbox->original.ring = ring->id;
-		sandbox->awaits_ready = false;
-		if (ring->flags & NOTE_NO_COPY) {
-			go_on_as_original(sandbox);
-			return;
-		}
-	} else if (ring->pid != sandbox->original.pid && sandbox->awaits_frozen) {
-		if (ringer_adopt(sandbox, ring, &sandbox->interpreter))
-			return;
-		sandbox->awaits_frozen = false;
-	}
-	if (sandbox->awaits_ready || sandbox->awaits_frozen)
-		return;
-	if (sandbox_watch_interpreter(sandbox)) {
-		give_up(sandbox);
-		return;
-	}
+	(void)what;
+	if (sandbox->original.pid)
+		return -EBUSY;
+	int error = sandbox_make_room(sandbox, ROOM_FOR_A_FORK);
+	if (!error)
+		error = target_answer(sandbox, &sandbox->interpreter, ORDER_FORK);
+	if (error)
+		return error;
+	sandbox->original = sandbox->interpreter;
+	sandbox->original_inside = sandbox->interpreter_inside;
+	sandbox->interpreter = TARGET_NONE;
+	sandbox->interpreter_inside = 0;
+	return 0;
+}
+
+static void go_on_as_original(struct sandbox *sandbox)
+{
+	sandbox->interpreter = sandbox->original;
+	sandbox->interpreter_inside = sandbox->original_inside;
+	sandbox->original = TARGET_NONE;
+	sandbox->original_inside = 0;
+	/* A pipe's flags belong to all who have it open: each fork gets its own. */
+	sandbox->stdio_intact = false;
+}
+
+int fork_original_is_ready(struct sandbox *sandbox, const struct happening *what)
+{
+	target_accept(&sandbox->original, what->note);
+	return 0;
+}
+
+int fork_none(struct sandbox *sandbox, const struct happening *what)
+{
+	target_accept(&sandbox->original, what->note);
+	go_on_as_original(sandbox);
+	return 0;
+}
+
+/* The first stranger is the fork: nobody else was there before. */
+int fork_adopt(struct sandbox *sandbox, const struct happening *what)
+{
+	return target_adopt(sandbox, what->note, &sandbox->interpreter);
+}
+
+static int become_idle(struct sandbox *sandbox)
+{
+	int error = sandbox_watch_interpreter(sandbox);
+
+	if (error)
+		return error;
 	sandbox->fork_marked =
 		sandbox->last_fork && sandbox->interpreter_inside != sandbox->last_fork + 1;
 	sandbox->last_fork = sandbox->interpreter_inside;
-	become_idle(sandbox);
+	sandbox->stdio_intact = false;
+	return 0;
+}
+
+int fork_adopt_and_idle(struct sandbox *sandbox, const struct happening *what)
+{
+	int error = fork_adopt(sandbox, what);
+
+	return error ? error : become_idle(sandbox);
+}
+
+int fork_original_is_ready_and_idle(struct sandbox *sandbox, const struct happening *what)
+{
+	(void)fork_original_is_ready(sandbox, what);
+	return become_idle(sandbox);
 }
 
 /* -- join ------------------------------------------------------------------------ */
 
-/* The mailbox is shared by all forks: what is in it would be the next one's to
- * read. It is emptied, and not only where we know that something was put. */
-static void be_original(struct sandbox *sandbox)
+/* The fork lives: its death is told. */
+int fork_kill(struct sandbox *sandbox, const struct happening *what)
 {
-	if (!sandbox->original.pid || cgroup_count_tasks(sandbox->cgroup) != TASKS_OF_ONE ||
-	    madvise(sandbox->mailbox, MAILBOX_BYTES, MADV_REMOVE))
-		give_up(sandbox); /* threads, for example, in what should only have waited */
-	else
-		go_on_as_original(sandbox);
+	(void)what;
+	if (!sandbox->original.pid)
+		return -ECHILD;
+	target_kill(&sandbox->interpreter);
+	sandbox_close_stdio(sandbox);
+	return 0;
 }
 
-void sandbox_fork_swept(struct sandbox *sandbox)
+/* It has died by itself. */
+int fork_join(struct sandbox *sandbox, const struct happening *what)
 {
-	struct cgroup_limits group = sandbox_group_limits(sandbox, &sandbox->limits);
+	(void)what;
+	if (!sandbox->original.pid)
+		return -ECHILD;
+	sandbox_close_stdio(sandbox);
+	return sweep_begin(sandbox);
+}
 
-	if (cgroup_limit(sandbox->cgroup, &group)) /* forks again */
-		give_up(sandbox);
-	else
-		be_original(sandbox);
+/* The mailbox is shared by all forks: what is in it would be the next one's to
+ * read. It is emptied, and not only where we know that something was put. */
+static int be_original(struct sandbox *sandbox)
+{
+	if (madvise(sandbox->mailbox, MAILBOX_BYTES, MADV_REMOVE))
+		return -errno;
+	go_on_as_original(sandbox);
+	return 0;
 }
 
 /* The fork is dead and reaped. As a rule it was alone. */
-static void on_fork_gone(struct sandbox *sandbox)
+int fork_gone(struct sandbox *sandbox, const struct happening *what)
 {
-	if (cgroup_count_tasks(sandbox->cgroup) == TASKS_OF_ONE) {
-		be_original(sandbox);
-		return;
-	}
-	sandbox->sweeps = 0;
-	if (cgroup_forbid_forks(sandbox->cgroup) ||
-	    loop_set_timer(sandbox->all->config.loop, &sandbox->timer, loop_now_us(),
-			   sandbox_on_sweep))
-		give_up(sandbox);
+	(void)what;
+	if (cgroup_count_tasks(sandbox->cgroup) == TASKS_OF_ONE)
+		return be_original(sandbox);
+	int error = sweep_begin(sandbox);
+	return error ? error : OTHERWISE;
 }
 
-static void on_gone_already(struct loop_timer *timer)
+/* OTHERWISE: there are threads, for example, in what should only have waited. */
+int fork_swept(struct sandbox *sandbox, const struct happening *what)
 {
-	on_fork_gone(LOOP_OWNER(timer, struct sandbox, timer));
-}
+	int error = sandbox_make_room(sandbox, ROOM_FOR_A_FORK); /* forks again */
 
-void sandbox_fork_died(struct sandbox *sandbox)
-{
-	if (sandbox->phase == SANDBOX_JOINS && sandbox->original.pid)
-		on_fork_gone(sandbox);
-	else
-		give_up(sandbox);
-}
-
-int sandbox_join(struct sandbox *sandbox)
-{
-	struct loop *loop = sandbox->all->config.loop;
-	bool lives = sandbox->interpreter_inside;
-
-	if (!sandbox->original.pid)
-		return -ECHILD;
-	int error = loop_set_timer(loop, &sandbox->timer,
-				   loop_now_us() + (lives ? JOIN_MS * 1000 : 0),
-				   lives ? on_late : on_gone_already);
+	(void)what;
 	if (error)
 		return error;
-	sandbox->phase = SANDBOX_JOINS;
-	if (lives)
-		(void)syscall(SYS_pidfd_send_signal, sandbox->interpreter.pidfd, SIGKILL, NULL, 0);
-	ringer_forget(&sandbox->interpreter);
-	sandbox_close_stdio(sandbox);
-	return 0;
+	if (cgroup_count_tasks(sandbox->cgroup) != TASKS_OF_ONE)
+		return OTHERWISE;
+	return be_original(sandbox);
 }

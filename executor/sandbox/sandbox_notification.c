@@ -1,152 +1,242 @@
 #define _GNU_SOURCE
-/* What the processes of a sandbox say by ringing, and what it means now. Any of
- * them can ring with any words: a ring that nobody expects is left unanswered,
- * so that whoever made it waits until it is killed. */
+/* What the processes of a sandbox say by their notifications. Any of them can send one
+ * with any words: who sent it decides which event it is. One that means nothing now is
+ * left unanswered, so that whoever sent it waits until it is killed. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/log.h"
-#include "executor/sandbox/notify.h"
 #include "common/owned.h"
+#include "executor/sandbox/notify.h"
 #include "executor/sandbox/sandbox_parts.h"
 
-void ringer_forget(struct ringer *ringer)
+/* A program that sends many, which mean nothing or only show something, is not listened
+ * to for a while after so many: its own loss, and little work for us. */
+enum { CHATTER_MAX = 256, DEAF_MS = 50 };
+
+/* -- targets ---------------------------------------------------------------------- */
+
+void target_forget(struct target *target)
 {
-	owned_close(&ringer->pidfd);
-	ringer->pid = 0;
-	ringer->ring = 0;
+	owned_close(&target->pidfd);
+	*target = TARGET_NONE;
+}
+
+void target_accept(struct target *target, const struct notification *note)
+{
+	target->waits = note->id;
+	target->serial = note->serial;
+	target->note = note->note;
+	target->order = 0;
 }
 
 /* The id is checked after the pidfd is open: then both mean the same process. */
-int ringer_adopt(struct sandbox *sandbox, const struct notification *ring, struct ringer *ringer)
+int target_adopt(struct sandbox *sandbox, const struct notification *note, struct target *target)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, ring->pid, 0);
+	int pidfd = (int)syscall(SYS_pidfd_open, note->pid, 0);
 
 	if (pidfd < 0)
-		return -errno;
-	if (!notify_valid(sandbox->listener.fd, ring->id)) {
+		return OTHERWISE;
+	if (!notify_valid(sandbox->listener.fd, note->id)) {
 		close(pidfd);
-		return -ESRCH;
+		return OTHERWISE;
 	}
-	*ringer = (struct ringer){ .pid = ring->pid, .pidfd = pidfd, .ring = ring->id };
+	*target = (struct target){ .pid = note->pid, .pidfd = pidfd };
+	target_accept(target, note);
 	return 0;
 }
 
-static void become_idle(struct sandbox *sandbox)
+/* Has its end begun? A signal that kills it ends its wait as one that stops it does. */
+static bool is_dying(const struct target *target)
 {
-	int error = sandbox->stdio_intact ? 0 : sandbox_give_stdio(sandbox);
+	enum { EXITING = 0x4, SIGNALED = 0x400 }; /* PF_*, for as long as there is procfs */
+	char path[32], text[512];
+	unsigned flags = 0;
 
-	/* It was killed meanwhile. Its death will be told by init, or by the
-	 * timer: of a child that is not its own init hears nothing. */
-	if (error == -ENOENT)
-		return;
-	if (error) {
-		sandbox_fail(sandbox, "give the standard descriptors", error);
-		return;
-	}
-	loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
-	sandbox->phase = SANDBOX_IDLE;
-	sandbox->owner.idle(sandbox->owner.context, sandbox);
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)target->pid);
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	text[got > 0 ? got : 0] = '\0';
+	/* after the name, which may hold anything: state and six numbers */
+	const char *rest = strrchr(text, ')');
+	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+		return true;
+	return flags & (EXITING | SIGNALED);
 }
 
-static void on_first_ready(struct sandbox *sandbox, const struct notification *ring)
+int target_answer(struct sandbox *sandbox, struct target *target, int64_t order)
 {
-	if (ring->note != NOTE_READY)
-		return;
-	if (sandbox->interpreter.pid && ring->pid != sandbox->interpreter.pid)
-		return;
-	if (!sandbox->interpreter.pid) {
-		int error = ringer_adopt(sandbox, ring, &sandbox->interpreter);
+	uint64_t id = target->waits;
 
-		if (error)
-			return;
-	}
-	sandbox->interpreter.ring = ring->id;
-	become_idle(sandbox);
+	target->order = order;
+	target->waits = 0;
+	if (!id)
+		return 0;
+	int error = notify_answer(sandbox->listener.fd, id, order);
+	/* it may be about to wait once more: then it gets its order */
+	return error == -ENOENT && !is_dying(target) ? 0 : error;
 }
 
-static void on_job(struct sandbox *sandbox, const struct notification *ring)
+bool target_is_alive(const struct target *target)
 {
-	if (ring->pid != sandbox->interpreter.pid ||
-	    (ring->note != NOTE_DONE && ring->note != NOTE_DISPLAY && ring->note != NOTE_INPUT))
-		return;
-	sandbox->phase = SANDBOX_BUSY; /* also from waiting for input that came too late */
-	sandbox->interpreter.ring = ring->id;
-	sandbox_drain(sandbox, true);
-	if (sandbox->phase != SANDBOX_BUSY)
-		return; /* what came was too much for the owner */
-	if (ring->note == NOTE_DISPLAY) {
-		sandbox_on_display(sandbox);
-		return;
-	}
-	if (ring->note == NOTE_INPUT) {
-		sandbox_on_input(sandbox, ring->flags & NOTE_PASSWORD);
-		return;
-	}
-	sandbox->stdio_intact &= (ring->flags & NOTE_STDIO_INTACT) != 0;
-	sandbox->phase = SANDBOX_IDLE;
-	if (sandbox->owner.done)
-		sandbox->owner.done(sandbox->owner.context, sandbox);
+	struct pollfd death = { .fd = target->pidfd, .events = POLLIN };
+
+	return target->pidfd >= 0 && poll(&death, 1, 0) == 0;
 }
 
-static void on_freezing(struct sandbox *sandbox, const struct notification *ring)
+void target_kill(const struct target *target)
 {
-	if (ring->note == NOTE_FROZEN && sandbox->awaits_frozen &&
-	    ring->pid != sandbox->interpreter.pid) {
-		struct ringer *copy = &sandbox->checkpoints[sandbox->checkpoint_count];
-
-		if (ringer_adopt(sandbox, ring, copy))
-			return;
-		sandbox->checkpoint_count++;
-		sandbox->checkpointed = true;
-		sandbox->awaits_frozen = false;
-	} else if (ring->note == NOTE_READY && ring->pid == sandbox->interpreter.pid) {
-		sandbox->interpreter.ring = ring->id;
-		sandbox->awaits_ready = false;
-		if (ring->flags & NOTE_NO_COPY)
-			sandbox->awaits_frozen = false;
-	}
-	if (!sandbox->awaits_ready && !sandbox->awaits_frozen)
-		become_idle(sandbox);
+	if (target->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, target->pidfd, SIGKILL, NULL, 0);
 }
 
-static void on_notification(struct sandbox *sandbox, const struct notification *ring)
+/* -- who is it? -------------------------------------------------------------------------- */
+
+static struct target *find(struct sandbox *sandbox, pid_t pid)
 {
-	switch (sandbox->phase) {
-	case SANDBOX_SETS_UP:
-	case SANDBOX_RETURNS:
-		on_first_ready(sandbox, ring);
-		break;
-	case SANDBOX_BUSY:
-	case SANDBOX_ASKS:
-		on_job(sandbox, ring);
-		break;
-	case SANDBOX_FREEZES:
-		on_freezing(sandbox, ring);
-		break;
-	case SANDBOX_FORKS:
-		sandbox_fork_rang(sandbox, ring);
-		break;
-	case SANDBOX_WAITS_FOR_SPAWN:
-	case SANDBOX_IDLE:
-	case SANDBOX_COMMANDED:
-	case SANDBOX_JOINS:
-	case SANDBOX_SWEEPS:
-	case SANDBOX_DIES:
-		break;
+	if (pid == sandbox->interpreter.pid)
+		return &sandbox->interpreter;
+	if (pid == sandbox->original.pid)
+		return &sandbox->original;
+	for (size_t i = 0; i < sandbox->checkpoint_count; i++)
+		if (pid == sandbox->checkpoints[i].pid)
+			return &sandbox->checkpoints[i];
+	return NULL;
+}
+
+static enum sandbox_event event_of(const struct sandbox *sandbox, const struct target *target,
+				   const struct notification *note)
+{
+	bool no_copy = note->flags & NOTE_NO_COPY;
+
+	if (!target)
+		return note->note == NOTE_READY    ? ON_STRANGER_READY
+		       : note->note == NOTE_FROZEN ? ON_STRANGER_FROZEN
+						   : SANDBOX_EVENTS;
+	if (target == &sandbox->original)
+		return note->note != NOTE_READY ? SANDBOX_EVENTS
+		       : no_copy                ? ON_ORIGINAL_NO_COPY
+						: ON_ORIGINAL_READY;
+	if (target != &sandbox->interpreter)
+		return SANDBOX_EVENTS;
+	switch (note->note) {
+	case NOTE_READY:
+		return no_copy ? ON_NO_COPY : ON_READY;
+	case NOTE_DONE:
+		return ON_DONE;
+	case NOTE_DISPLAY:
+		return ON_DISPLAY;
+	case NOTE_INPUT:
+		return ON_INPUT;
+	default:
+		return SANDBOX_EVENTS;
 	}
 }
 
-void sandbox_on_ring(struct loop_source *source, uint32_t events)
+static int hear(struct sandbox *sandbox);
+
+static void on_deaf(struct loop_timer *timer)
+{
+	struct sandbox *sandbox = LOOP_OWNER(timer, struct sandbox, deaf);
+	int error = hear(sandbox);
+
+	if (error)
+		sandbox_report(sandbox, &(struct happening){ .event = ON_BROKEN,
+							     .step = "listen to its program",
+							     .error = error });
+}
+
+static void count_chatter(struct sandbox *sandbox)
+{
+	struct loop *loop = sandbox->all->config.loop;
+
+	if (++sandbox->chatter % CHATTER_MAX == 0 &&
+	    !loop_set_timer(loop, &sandbox->deaf, loop_now_us() + DEAF_MS * 1000, on_deaf))
+		loop_remove(loop, &sandbox->listener);
+}
+
+/* The call has begun again: it gets what it was answered, if it was. */
+static void go_on_waiting(struct sandbox *sandbox, struct target *target,
+			  const struct notification *note)
+{
+	target->waits = note->id;
+	if (target->order)
+		(void)target_answer(sandbox, target, target->order);
+	count_chatter(sandbox);
+}
+
+static void on_note(struct loop_source *source, uint32_t events)
 {
 	struct sandbox *sandbox = LOOP_OWNER(source, struct sandbox, listener);
-	struct notification ring;
-	int got = notify_receive(source->fd, &ring);
+	struct notification note;
+	int got = notify_receive(source->fd, &note);
 
-	if (got == 1)
-		on_notification(sandbox, &ring);
-	else if (got < 0 || events & EPOLLHUP) /* nobody is left to ring */
+	if (got < 0 || (got == 0 && events & EPOLLHUP)) /* nobody is left to send one */
 		loop_remove(sandbox->all->config.loop, source);
+	if (got != 1)
+		return;
+	struct target *target = find(sandbox, note.pid);
+	if (target && target->serial == note.serial && target->note == note.note) {
+		go_on_waiting(sandbox, target, &note);
+		return;
+	}
+	struct happening what = { .event = event_of(sandbox, target, &note), .note = &note };
+	uint64_t moves = sandbox->moves;
+	if (what.event != SANDBOX_EVENTS)
+		sandbox_report(sandbox, &what);
+	if (sandbox->moves == moves || what.event == ON_DISPLAY)
+		count_chatter(sandbox);
+}
+
+static int hear(struct sandbox *sandbox)
+{
+	loop_clear_timer(sandbox->all->config.loop, &sandbox->deaf);
+	return loop_add(sandbox->all->config.loop, &sandbox->listener, sandbox->listener.fd,
+			EPOLLIN, on_note);
+}
+
+/* -- what the machine has done ------------------------------------------------------------ */
+
+int program_listen(struct sandbox *sandbox, const struct happening *what)
+{
+	loop_remove(sandbox->all->config.loop, &sandbox->listener);
+	owned_close(&sandbox->listener.fd);
+	sandbox->interpreter_inside = what->pid;
+	sandbox->listener.fd = take_fd(what->fd);
+	return hear(sandbox);
+}
+
+int program_accept(struct sandbox *sandbox, const struct happening *what)
+{
+	target_accept(&sandbox->interpreter, what->note);
+	return 0;
+}
+
+int program_is_idle(struct sandbox *sandbox, const struct happening *what)
+{
+	struct target *interpreter = &sandbox->interpreter;
+	int error = sandbox_make_room(sandbox, 0);
+
+	if (what->note && what->note->pid == interpreter->pid)
+		target_accept(interpreter, what->note);
+	if (!error && !sandbox->stdio_intact)
+		error = sandbox_give_stdio(sandbox);
+	if (error != -ENOENT)
+		return error;
+	/* It was killed, which init tells, or it begins its call again: then that is news. */
+	interpreter->note = 0;
+	return OTHERWISE;
+}
+
+int program_adopt_interpreter(struct sandbox *sandbox, const struct happening *what)
+{
+	if (sandbox->interpreter.pid) /* a checkpoint that wakes is awaited, nobody else */
+		return OTHERWISE;
+	int error = target_adopt(sandbox, what->note, &sandbox->interpreter);
+	return error ? error : program_is_idle(sandbox, what);
 }

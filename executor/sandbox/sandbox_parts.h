@@ -1,4 +1,8 @@
-/* sandbox_parts.h - the inside of a sandbox, for the sandbox_*.c files alone. */
+/* sandbox_parts.h - the inside of a sandbox, for the sandbox_*.c files alone.
+ *
+ * sandbox_machine.c decides; the other files only do things and never call it: what
+ * happens to them they report through sandboxes->report. Functions of the type
+ * sandbox_action are what its table does. */
 #ifndef VIVARIUM_SANDBOX_PARTS_H
 #define VIVARIUM_SANDBOX_PARTS_H
 
@@ -7,21 +11,7 @@
 #include "common/spawn.h"
 #include "executor/sandbox/mounts.h"
 #include "executor/sandbox/sandbox.h"
-
-enum sandbox_phase {
-	SANDBOX_WAITS_FOR_SPAWN,
-	SANDBOX_SETS_UP,  /* until the interpreter first rings */
-	SANDBOX_IDLE,     /* the interpreter waits, interpreter.ring is set */
-	SANDBOX_BUSY,     /* a job runs */
-	SANDBOX_ASKS,     /* the job waits for input */
-	SANDBOX_COMMANDED, /* a shell command runs, the interpreter waits */
-	SANDBOX_FREEZES,  /* a checkpoint is being made */
-	SANDBOX_SWEEPS,   /* the program is being killed, to go back */
-	SANDBOX_RETURNS,  /* a checkpoint, or a fresh interpreter, has been started */
-	SANDBOX_FORKS,    /* the interpreter makes the fork that does the next job */
-	SANDBOX_JOINS,    /* the fork is being killed; the interpreter is the next */
-	SANDBOX_DIES,
-};
+#include "executor/sandbox/sandbox_states.h"
 
 enum {
 	CHECKPOINTS_MAX = 16,
@@ -29,12 +19,18 @@ enum {
 	MEMBERS_MAX = 8192, /* processes of one: above what options.c allows, with ours */
 };
 
-/* A process that rings, or rang, the seccomp notification. */
-struct ringer {
-	pid_t pid;     /* in the daemon's namespace; 0: none */
+/* A process that waits, or waited, in a seccomp notification. */
+struct target {
+	pid_t pid;      /* in the daemon's namespace; 0: none */
 	int pidfd;
-	uint64_t ring; /* the notification it waits in; 0: it runs */
+	uint64_t waits; /* the notification that it waits in; 0: it runs, or is on its way */
+	/* A signal that cannot be blocked (SIGSTOP, the freezer) makes the call begin
+	 * again, with a new notification: which one it was, and what was answered. */
+	uint64_t serial, note;
+	int64_t order;  /* 0: not answered yet */
 };
+
+#define TARGET_NONE ((struct target){ .pidfd = -1 })
 
 struct stream {
 	struct loop_source source; /* reading end */
@@ -47,9 +43,6 @@ struct stream {
 struct command {
 	pid_t inside; /* its id in the sandbox */
 	int status;
-	bool ended;   /* its first process has */
-	bool swept;   /* and what it started is gone */
-	bool killed;  /* sweeping has begun */
 	struct stream streams[STREAMS];
 	pid_t *before; /* processes that are not its own, in order */
 	size_t before_count;
@@ -57,51 +50,58 @@ struct command {
 
 struct sandbox {
 	struct sandboxes *all;
-	struct zygote_pool *zygote_pool; /* it is forked from one of these */
 	struct sandbox *next, **link; /* in the list of all */
 	struct sandbox_owner owner;
-	enum sandbox_phase phase;
-	uint64_t cookie, generation;
+	enum sandbox_state state;
+	uint64_t moves; /* transitions so far: has an owner's callback made one? */
+	struct loop_timer deadline; /* of the state */
+
+	/* spawn and teardown */
+	uint64_t cookie;     /* 0: no zygote owes an answer */
+	uint64_t generation; /* of its zygote */
+	struct zygote_pool *zygote_pool;
 	int slot;
 	struct limits limits;
-
 	struct cgroup *cgroup;
 	struct cgroup_usage seen;
+	uint64_t room; /* its cgroup's process limit now */
 	struct workspace workspace;
 	struct workspace_mark untouched;
+	bool clear_workspace; /* when it goes back */
 	struct mailbox *mailbox;
 	int mailbox_fd; /* until init has it */
 	int shared;     /* its workspace as the application sees it, once asked for */
 	struct ucred shared_with;
-	int procfs;     /* init's offer, until it is used */
-
 	struct offload_task task; /* one at a time */
 	bool task_out;
 	const char *step; /* of the offloaded task: what it did last, and how that went */
 	int error;
-	bool placed;      /* init is in its cgroup and has its ids */
-	bool init_dead; /* not reaped yet */
 
+	/* init */
 	struct loop_source init; /* socket */
-	struct loop_source life;   /* init's pidfd */
-	struct loop_source listener;
-	struct loop_timer timer;   /* spawn takes too long; sweeping; teardown */
+	struct loop_source life; /* pidfd */
 	pid_t init_pid;
-	pid_t interpreter_inside;  /* its id in the sandbox */
-	struct ringer interpreter;
-	struct ringer original;    /* whose fork the interpreter is; pid 0: it is none */
+	bool init_dead;          /* not reaped yet */
+	int procfs;              /* its offer, until it is used */
+
+	/* the program */
+	struct loop_source listener;
+	unsigned chatter;         /* notifications that meant nothing, or showed something */
+	struct loop_timer deaf;   /* there were many: not listening */
+	pid_t interpreter_inside; /* its id in the sandbox */
+	struct target interpreter;
+	struct target original;   /* whose fork the interpreter is; pid 0: it is none */
 	pid_t original_inside;
 	pid_t last_fork; /* the id of its last fork, inside */
 	bool fork_marked;
-	struct ringer checkpoints[CHECKPOINTS_MAX]; /* oldest first */
+	struct target checkpoints[CHECKPOINTS_MAX]; /* oldest first */
 	size_t checkpoint_count;
-	bool awaits_frozen, awaits_ready; /* while FREEZES or FORKS */
 	bool checkpointed;
-	bool clear_workspace; /* when it goes back */
+	struct loop_timer sweep;
+
+	/* standard descriptors */
 	bool stdio_intact, stdin_given;
 	bool watched; /* its job is: MAILBOX_STREAMING */
-	unsigned sweeps;
-
 	struct stream streams[STREAMS];
 	struct loop_source feeder; /* writing end of stdin */
 	uint8_t *feed;
@@ -111,75 +111,112 @@ struct sandbox {
 
 struct sandboxes {
 	struct sandboxes_config config;
+	int (*report)(struct sandbox *sandbox, const struct happening *what);
 	struct sandbox *first;
 	size_t count;
 	uint64_t cookies;
 	struct loop_timer watch; /* over the text of watched jobs */
 };
 
-/* sandbox.c: send init a request; 0 or -errno. Read what it sends. */
-int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const int *fds,
-		       size_t count);
-int sandbox_watch_init(struct sandbox *sandbox);
+/* Tell the machine. */
+static inline void sandbox_report(struct sandbox *sandbox, const struct happening *what)
+{
+	(void)sandbox->all->report(sandbox, what);
+}
 
-/* sandbox.c: the running job shows something; waits for input. */
-void sandbox_on_display(struct sandbox *sandbox);
-void sandbox_on_input(struct sandbox *sandbox, bool password);
+/* -- sandbox_spawn.c: how one comes to be; each step leads to the next event ---------- */
 
-/* sandbox_birth.c: the program's uid on the host; the limits of its cgroup when its program has these; the
- * init's procfs context (taken over). */
+struct sandbox *sandbox_new(struct sandboxes *all, struct zygote_pool *zygote_pool,
+			    const struct sandbox_owner *owner, int slot);
+sandbox_action spawn_make_parts, spawn_ask_zygote, spawn_place, spawn_keep_offer, spawn_enter,
+	spawn_enter_offered;
+
+/* A task beside the loop; ON_TASK_DONE or ON_TASK_FAILED follows, by step and error. */
+void sandbox_send_task(struct sandbox *sandbox, void (*run)(struct offload_task *task));
+
+/* -- sandbox_room.c: whose uid, how much room ----------------------------------------- */
+
 uid_t sandbox_uid(const struct sandbox *sandbox);
+uid_t sandbox_init_uid(const struct sandbox *sandbox);
+/* The limits of its cgroup when its program has these. */
 struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
 					  const struct limits *limits);
 uint64_t sandbox_process_rlimit(const struct sandbox *sandbox);
-void sandbox_offer_procfs(struct sandbox *sandbox, int context);
+/* Let its cgroup have the program's processes, ours, and `more`. 0 or -errno. */
+int sandbox_make_room(struct sandbox *sandbox, unsigned more);
+int sandbox_forbid_forks(struct sandbox *sandbox);
 
-/* sandbox_end.c: something has gone wrong on our side, tell the owner; the
- * init's pidfd (taken over) is watched; init is killed; what is dead and
- * free of offloaded tasks is taken apart; an init that nobody wants. */
-void sandbox_fail(struct sandbox *sandbox, const char *step, int error);
-int sandbox_watch_life(struct sandbox *sandbox, int pidfd);
-void sandbox_end_init(struct sandbox *sandbox);
-void sandbox_teardown_if_dead(struct sandbox *sandbox);
-void sandbox_discard_init(pid_t pid, int pidfd);
+/* -- sandbox_init.c: its socket and its life ------------------------------------------- */
 
-/* sandbox_bell.c: read what rang; who rang becomes `ringer`, 0 or -errno. */
-struct notification;
-void sandbox_on_ring(struct loop_source *source, uint32_t events);
-int ringer_adopt(struct sandbox *sandbox, const struct notification *ring, struct ringer *ringer);
-void ringer_forget(struct ringer *ringer);
+int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const int *fds,
+		     size_t count);
+int sandbox_watch_init(struct sandbox *sandbox, pid_t pid, int pidfd);
+/* Let init tell of the interpreter's death too. */
+int sandbox_watch_interpreter(struct sandbox *sandbox);
 
-/* sandbox_stdio.c */
+/* -- sandbox_notification.c: who waits in what ------------------------------------------- */
+
+sandbox_action program_listen, program_accept, program_adopt_interpreter, program_is_idle;
+/* Take the sender of `note` as a target; OTHERWISE if it is gone already. */
+int target_adopt(struct sandbox *sandbox, const struct notification *note, struct target *target);
+/* It is in this notification now. */
+void target_accept(struct target *target, const struct notification *note);
+/* It goes on with this order, at once or when it begins its call again. 0; -ENOENT: it is
+ * dead, which init tells; -errno. */
+int target_answer(struct sandbox *sandbox, struct target *target, int64_t order);
+bool target_is_alive(const struct target *target);
+void target_kill(const struct target *target);
+void target_forget(struct target *target);
+
+/* -- sandbox_job.c -------------------------------------------------------------------------- */
+
+sandbox_action job_start, job_give_input, job_drain, job_finish, job_drain_last, job_leftovers;
+/* A copy of what the mailbox's report area holds, HOSTILE, for the caller to free. */
+int job_copy_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length);
+
+/* -- sandbox_stdio.c -------------------------------------------------------------------------- */
+
 int sandbox_give_stdio(struct sandbox *sandbox);
 int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length);
 void sandbox_close_stdio(struct sandbox *sandbox);
 void sandbox_close_feeder(struct sandbox *sandbox);
-
 int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,
 			int *ret_end);
 void sandbox_drain_stream(struct stream *stream, bool deliver);
 void sandbox_close_stream(struct stream *stream);
 int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length, int *ret_end);
 
-/* sandbox_text.c: all that has been printed, or thrown away; a job begins, and somebody
- * watches it or not. */
-void sandbox_drain(struct sandbox *sandbox, bool deliver);
-void sandbox_watch_text(struct sandbox *sandbox, bool watched);
+/* -- sandbox_text.c: all that has been printed --------------------------------------------------- */
 
-/* sandbox_command.c: what init tells of it, and the sweep. */
-void sandbox_command_started(struct sandbox *sandbox, pid_t inside);
-void sandbox_command_ended(struct sandbox *sandbox, int status);
-void sandbox_command_swept(struct sandbox *sandbox);
-bool sandbox_command_keeps(const struct sandbox *sandbox, pid_t pid);
+void sandbox_drain(struct sandbox *sandbox, bool deliver); /* or it is thrown away */
+void sandbox_watch_text(struct sandbox *sandbox, bool watched); /* a job begins */
 
-/* sandbox_return.c: begin to kill the program, then go back. The newest of the
- * sandbox's processes to have rung is watched by init from now on. */
-void sandbox_on_sweep(struct loop_timer *timer);
-int sandbox_watch_interpreter(struct sandbox *sandbox);
+/* -- sandbox_command.c ------------------------------------------------------------------------- */
 
-/* sandbox_fork.c: what rang while it forks; who has died; the sweep is over. */
-void sandbox_fork_rang(struct sandbox *sandbox, const struct notification *ring);
-void sandbox_fork_died(struct sandbox *sandbox);
-void sandbox_fork_swept(struct sandbox *sandbox);
+sandbox_action command_start, command_started, command_kill, command_ended, command_note_end,
+	command_finish, command_note_and_finish;
+bool command_keeps(const struct sandbox *sandbox, pid_t pid);
+
+/* -- sandbox_sweep.c: killing all but ours ------------------------------------------------------ */
+
+/* Forbid forks and kill until none is left: ON_SWEPT follows. 0 or -errno. */
+int sweep_begin(struct sandbox *sandbox);
+
+/* -- sandbox_checkpoint.c: copies, and going back to them ---------------------------------------- */
+
+sandbox_action checkpoint_make, checkpoint_keep, checkpoint_keep_and_idle, restore_begin,
+	restore_clear, restore_resume, restore_failed;
+
+/* -- sandbox_fork.c: jobs in forks of the interpreter ---------------------------------------------- */
+
+sandbox_action fork_begin, fork_adopt, fork_adopt_and_idle, fork_original_is_ready,
+	fork_original_is_ready_and_idle, fork_none, fork_kill, fork_join, fork_gone, fork_swept;
+
+/* -- sandbox_teardown.c ----------------------------------------------------------------------------- */
+
+/* OTHERWISE when all has come home, and the taking apart has begun. */
+sandbox_action teardown_kill, teardown_kill_late, teardown_if_home, teardown_give_up_spawn;
+void sandboxes_discard_init(pid_t pid, int pidfd); /* one that nobody waits for any more */
+void teardown_finish(struct sandbox *sandbox); /* it is freed */
 
 #endif

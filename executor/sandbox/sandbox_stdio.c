@@ -21,10 +21,10 @@ enum {
 /* Between jobs only leftovers come: of threads, of children. */
 static bool is_wanted(const struct stream *stream)
 {
-	enum sandbox_phase phase = stream->sandbox->phase;
+	enum sandbox_state state = stream->sandbox->state;
 
-	return stream->of_command ? phase == SANDBOX_COMMANDED
-				  : phase == SANDBOX_BUSY || phase == SANDBOX_ASKS;
+	return stream->of_command ? state >= SANDBOX_COMMANDED && state <= SANDBOX_COMMAND_ENDED
+				  : state == SANDBOX_BUSY || state == SANDBOX_ASKS;
 }
 
 /* Read once. Bytes read, 0 when there is nothing now (or ever). */
@@ -59,7 +59,7 @@ void sandbox_drain_stream(struct stream *stream, bool deliver)
 	size_t total = 0, got = 1;
 
 	while (got && total < DRAIN_BYTES_MAX && stream->source.added &&
-	       stream->sandbox->phase != SANDBOX_DIES) {
+	       stream->sandbox->state < SANDBOX_FAILED) {
 		got = read_chunk(stream, deliver);
 		total += got;
 	}
@@ -73,8 +73,8 @@ int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum san
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* our end alone */
-	int error = loop_add(sandbox->all->config.loop, &stream->source, ends[0], EPOLLIN,
-			     on_readable);
+	int error =
+		loop_add(sandbox->all->config.loop, &stream->source, ends[0], EPOLLIN, on_readable);
 	if (error) {
 		close(ends[0]);
 		close(ends[1]);
@@ -100,7 +100,7 @@ static int give_output(struct sandbox *sandbox, enum sandbox_stream which)
 
 	if (error)
 		return error;
-	return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, end,
+	return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.waits, end,
 			      which == SANDBOX_STDOUT ? STDOUT_FILENO : STDERR_FILENO);
 }
 
@@ -124,8 +124,8 @@ int sandbox_give_stdio(struct sandbox *sandbox)
 	if (!error)
 		error = give_output(sandbox, SANDBOX_STDERR);
 	if (!error)
-		error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring,
-				       null, STDIN_FILENO);
+		error = notify_give_fd(sandbox->listener.fd, sandbox->interpreter.waits, null,
+				       STDIN_FILENO);
 	if (!error) {
 		sandbox->stdio_intact = true;
 		sandbox->stdin_given = false;
@@ -209,7 +209,7 @@ int sandbox_give_stdin(struct sandbox *sandbox, const void *bytes, size_t length
 	if (error)
 		return error;
 	sandbox->stdin_given = length > 0;
-	return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.ring, end, STDIN_FILENO);
+	return notify_give_fd(sandbox->listener.fd, sandbox->interpreter.waits, end, STDIN_FILENO);
 }
 
 void sandbox_close_stdio(struct sandbox *sandbox)

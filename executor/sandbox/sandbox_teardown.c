@@ -28,7 +28,7 @@ static void reap(pid_t pid)
 		;
 }
 
-void sandbox_discard_init(pid_t pid, int pidfd)
+void sandboxes_discard_init(pid_t pid, int pidfd)
 {
 	send_kill(pidfd);
 	reap(pid);
@@ -39,19 +39,24 @@ void sandbox_discard_init(pid_t pid, int pidfd)
 
 static void close_descriptors(struct sandbox *sandbox)
 {
-	int *const fds[] = { &sandbox->init.fd,       &sandbox->listener.fd,
-			     &sandbox->life.fd,         &sandbox->streams[0].source.fd,
-			     &sandbox->streams[1].source.fd, &sandbox->feeder.fd,
-			     &sandbox->mailbox_fd,      &sandbox->procfs, &sandbox->shared,
+	int *const fds[] = { &sandbox->init.fd,
+			     &sandbox->listener.fd,
+			     &sandbox->life.fd,
+			     &sandbox->streams[0].source.fd,
+			     &sandbox->streams[1].source.fd,
+			     &sandbox->feeder.fd,
+			     &sandbox->mailbox_fd,
+			     &sandbox->procfs,
+			     &sandbox->shared,
 			     &sandbox->command.streams[0].source.fd,
 			     &sandbox->command.streams[1].source.fd };
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		owned_close(fds[i]);
-	ringer_forget(&sandbox->interpreter);
-	ringer_forget(&sandbox->original);
+	target_forget(&sandbox->interpreter);
+	target_forget(&sandbox->original);
 	for (size_t i = 0; i < sandbox->checkpoint_count; i++)
-		ringer_forget(&sandbox->checkpoints[i]);
+		target_forget(&sandbox->checkpoints[i]);
 	workspace_close(&sandbox->workspace);
 }
 
@@ -76,9 +81,10 @@ static void take_apart(struct offload_task *task)
 	log_error("sandbox %d: its cgroup cannot be removed: %s", sandbox->slot, strerror(-error));
 }
 
-static void on_apart(struct offload_task *task)
+/* -- in the loop -------------------------------------------------------------------- */
+
+void teardown_finish(struct sandbox *sandbox)
 {
-	struct sandbox *sandbox = LOOP_OWNER(task, struct sandbox, task);
 	struct sandboxes *all = sandbox->all;
 
 	slots_give_back(all->config.slots, sandbox->slot);
@@ -91,13 +97,12 @@ static void on_apart(struct offload_task *task)
 	all->config.gone(all->config.context);
 }
 
-/* -- in the loop -------------------------------------------------------------------- */
-
 static void leave_loop(struct sandbox *sandbox)
 {
 	struct loop *loop = sandbox->all->config.loop;
 
-	loop_clear_timer(loop, &sandbox->timer);
+	loop_clear_timer(loop, &sandbox->sweep);
+	loop_clear_timer(loop, &sandbox->deaf);
 	loop_remove(loop, &sandbox->init);
 	loop_remove(loop, &sandbox->listener);
 	loop_remove(loop, &sandbox->life);
@@ -108,66 +113,46 @@ static void leave_loop(struct sandbox *sandbox)
 	}
 }
 
-void sandbox_teardown_if_dead(struct sandbox *sandbox)
+int teardown_if_home(struct sandbox *sandbox, const struct happening *what)
 {
-	/* a zygote's answer, or an offloaded task, is still to come back */
-	if (sandbox->phase != SANDBOX_DIES || sandbox->cookie || sandbox->task_out)
-		return;
+	(void)what;
+	/* a zygote's answer, or a task beside the loop, is still to come home */
+	if (sandbox->cookie || sandbox->task_out)
+		return 0;
 	if (sandbox->init_pid && !sandbox->init_dead)
-		return;
+		return 0;
 	if (sandbox->init_pid)
 		reap(sandbox->init_pid);
 	sandbox->init_pid = 0;
 	leave_loop(sandbox);
-	sandbox->task.run = take_apart;
-	sandbox->task.done = on_apart;
-	sandbox->task_out = true;
-	offload_send(sandbox->all->config.offload, &sandbox->task);
+	sandbox_send_task(sandbox, take_apart);
+	return OTHERWISE;
 }
 
-static void on_life(struct loop_source *source, uint32_t events)
+int teardown_kill(struct sandbox *sandbox, const struct happening *what)
 {
-	struct sandbox *sandbox = LOOP_OWNER(source, struct sandbox, life);
-
-	(void)events;
-	loop_remove(sandbox->all->config.loop, source);
-	/* it is reaped when no offloaded task can still use its pid */
-	sandbox->init_dead = true;
-	if (sandbox->phase == SANDBOX_DIES)
-		sandbox_teardown_if_dead(sandbox);
-	else
-		sandbox_fail(sandbox, "keep its init alive", -ECHILD);
-}
-
-int sandbox_watch_life(struct sandbox *sandbox, int pidfd)
-{
-	sandbox->life.fd = pidfd;
-	return loop_add(sandbox->all->config.loop, &sandbox->life, pidfd, EPOLLIN, on_life);
-}
-
-void sandbox_end_init(struct sandbox *sandbox)
-{
+	loop_clear_timer(sandbox->all->config.loop, &sandbox->sweep);
 	if (sandbox->init_pid && !sandbox->init_dead) {
 		send_kill(sandbox->life.fd); /* pid 1 takes all of its namespace along */
 		if (!sandbox->life.added)    /* nobody would tell us: it is a matter of ms */
 			sandbox->init_dead = true;
 	}
-	sandbox_teardown_if_dead(sandbox);
+	return teardown_if_home(sandbox, what);
 }
 
-void sandbox_kill(struct sandbox *sandbox)
+int teardown_kill_late(struct sandbox *sandbox, const struct happening *what)
 {
-	if (sandbox->phase == SANDBOX_DIES)
-		return;
-	sandbox->phase = SANDBOX_DIES;
-	loop_clear_timer(sandbox->all->config.loop, &sandbox->timer);
-	sandbox_end_init(sandbox);
+	/* without memory for watching it: see teardown_kill() */
+	(void)sandbox_watch_init(sandbox, what->pid, take_fd(what->fd));
+	return teardown_kill(sandbox, what);
 }
 
-void sandbox_fail(struct sandbox *sandbox, const char *step, int error)
+int teardown_give_up_spawn(struct sandbox *sandbox, const struct happening *what)
 {
-	if (sandbox->phase == SANDBOX_DIES)
-		return;
-	log_error("sandbox %d: cannot %s: %s", sandbox->slot, step, strerror(-error));
-	sandbox->owner.failed(sandbox->owner.context, sandbox);
+	if (sandbox->cookie)
+		log_error("sandbox %d: no zygote answers for it", sandbox->slot);
+	else
+		log_error("sandbox %d: it takes long to die", sandbox->slot);
+	sandbox->cookie = 0;
+	return teardown_if_home(sandbox, what);
 }

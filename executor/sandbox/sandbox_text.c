@@ -71,7 +71,7 @@ static void empty(struct stream *stream, bool deliver, bool insist)
 		return;
 
 	size_t length = take(text, bytes);
-	if (length && deliver && sandbox->phase != SANDBOX_DIES && sandbox->owner.output)
+	if (length && deliver && sandbox->state < SANDBOX_FAILED && sandbox->owner.output)
 		sandbox->owner.output(sandbox->owner.context, sandbox, stream->which, bytes,
 				      length);
 }
@@ -90,7 +90,7 @@ void sandbox_drain(struct sandbox *sandbox, bool deliver)
 
 void sandbox_take_output(struct sandbox *sandbox)
 {
-	if (sandbox->phase == SANDBOX_BUSY || sandbox->phase == SANDBOX_ASKS)
+	if (sandbox->state == SANDBOX_BUSY || sandbox->state == SANDBOX_ASKS)
 		sandbox_drain(sandbox, true);
 }
 
@@ -99,7 +99,7 @@ void sandbox_take_output(struct sandbox *sandbox)
 static bool is_watched(const struct sandbox *sandbox)
 {
 	return sandbox->watched &&
-	       (sandbox->phase == SANDBOX_BUSY || sandbox->phase == SANDBOX_ASKS);
+	       (sandbox->state == SANDBOX_BUSY || sandbox->state == SANDBOX_ASKS);
 }
 
 /* An owner's callback may kill sandboxes, but their memory stays until the loop goes on. */

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "executor/sandbox/mounts.h"
 #include "common/owned.h"
 
-enum { ROUNDS_MAX = 1 << 22 };
+/* A round over a tree takes one level off. The application may add to it meanwhile. */
+enum { NAMES_MAX = 1 << 22, SECONDS_MAX = 60 };
 
 /* From a sticky folder only owners remove, or CAP_FOWNER, which we do not have. */
 static void unstick(int folder)
@@ -53,8 +55,8 @@ static int flatten(int top, const char *name, unsigned long *number)
 	struct dirent *entry;
 	int error = 0;
 
-	if (!entries)
-		return -errno;
+	if (!entries) /* the application has removed it, or put a file in its place */
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 	while (!error && (entry = readdir(entries))) {
 		char moved[32];
 
@@ -67,11 +69,13 @@ static int flatten(int top, const char *name, unsigned long *number)
 					  1 /* RENAME_NOREPLACE */)
 					? -errno
 					: 0;
-		} while (error == -EEXIST && *number < ROUNDS_MAX);
+		} while (error == -EEXIST && *number < NAMES_MAX);
+		if (error == -ENOENT)
+			error = 0;
 	}
 	closedir(entries);
 	if (!error && unlinkat(top, name, AT_REMOVEDIR))
-		error = -errno;
+		error = errno == ENOENT || errno == ENOTEMPTY ? 0 : -errno;
 	return error;
 }
 
@@ -99,9 +103,13 @@ static long sweep_top(int top, unsigned long *number)
 int workspace_clear(const struct workspace *workspace)
 {
 	unsigned long number = 0;
-	long found = 1;
+	struct timespec began, now;
+	long found;
 
-	for (int round = 0; found > 0 && round < ROUNDS_MAX; round++)
+	(void)clock_gettime(CLOCK_MONOTONIC, &began);
+	do {
 		found = sweep_top(workspace->folder, &number);
-	return found < 0 ? (int)found : 0;
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (found > 0 && now.tv_sec - began.tv_sec <= SECONDS_MAX);
+	return found > 0 ? -ETIMEDOUT : (int)found;
 }

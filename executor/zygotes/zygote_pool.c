@@ -21,12 +21,19 @@
 #include "common/owned.h"
 #include "common/packet.h"
 
-enum { RESTART_MS = 500, PROGRAM_FD = 4, COLD_DEATHS_MAX = 3 };
+enum {
+	RESTART_MS = 500,
+	ANSWER_MS = 8000, /* forking takes a few ms, on a loaded machine a few more */
+	WARM_MS = 120000, /* imports may be many */
+	PROGRAM_FD = 4,
+	COLD_DEATHS_MAX = 3,
+};
 
 struct zygote {
 	struct zygote_pool *zygote_pool;
 	struct loop_source source; /* its socket */
 	struct loop_timer timer;   /* restart after a death; replacement for age */
+	struct loop_timer silence; /* it owes an answer, or has not become warm */
 	pid_t pid;                 /* 0: none */
 	bool warm;
 	bool tired;       /* to be replaced once its answers are in */
@@ -38,12 +45,13 @@ struct zygote {
 struct zygote_pool {
 	struct zygote_pool_config config;
 	size_t next; /* whose turn it is */
-	uint64_t generations;
 	uint64_t cold_deaths; /* before any has become warm */
 	bool ever_warm;
 	bool closing;
 	struct zygote zygotes[];
 };
+
+static uint64_t generations; /* of all pools */
 
 static void start(struct zygote *zygote);
 
@@ -142,6 +150,7 @@ static void retire(struct zygote *zygote)
 	zygote->tired = false;
 	zygote->pending = 0;
 	loop_clear_timer(zygote_pool->config.loop, &zygote->timer);
+	loop_clear_timer(zygote_pool->config.loop, &zygote->silence);
 	if (!zygote_pool->closing)
 		zygote_pool->config.retired(zygote_pool->config.context, generation);
 }
@@ -175,11 +184,30 @@ static void on_death(struct zygote *zygote)
 
 	log_error("zygote %llu has died; starting another", (unsigned long long)zygote->generation);
 	retire(zygote);
-	if (loop_set_timer(zygote_pool->config.loop, &zygote->timer, loop_now_us() + RESTART_MS * 1000,
-			   on_restart))
+	if (loop_set_timer(zygote_pool->config.loop, &zygote->timer,
+			   loop_now_us() + RESTART_MS * 1000, on_restart))
 		log_error("zygote: no memory for a timer");
 	if (!zygote_pool->ever_warm && ++zygote_pool->cold_deaths == COLD_DEATHS_MAX)
 		zygote_pool->config.hopeless(zygote_pool->config.context);
+}
+
+/* One that hangs is as good as dead. */
+static void on_silence(struct loop_timer *timer)
+{
+	struct zygote *zygote = LOOP_OWNER(timer, struct zygote, silence);
+
+	log_error("zygote %llu does not answer", (unsigned long long)zygote->generation);
+	on_death(zygote);
+}
+
+/* 0 ms: it owes nothing. */
+static void watch_answers(struct zygote *zygote, uint64_t ms)
+{
+	struct loop *loop = zygote->zygote_pool->config.loop;
+
+	loop_clear_timer(loop, &zygote->silence);
+	if (ms)
+		(void)loop_set_timer(loop, &zygote->silence, loop_now_us() + ms * 1000, on_silence);
 }
 
 static void on_warm(struct zygote *zygote)
@@ -187,6 +215,7 @@ static void on_warm(struct zygote *zygote)
 	struct zygote_pool *zygote_pool = zygote->zygote_pool;
 
 	zygote->warm = true;
+	watch_answers(zygote, 0);
 	zygote_pool->ever_warm = true;
 	if (zygote_pool->config.max_age_ms)
 		(void)loop_set_timer(zygote_pool->config.loop, &zygote->timer,
@@ -217,9 +246,9 @@ static void on_packet(struct loop_source *source, uint32_t events)
 		on_warm(zygote);
 		return;
 	}
-	config->spawned(config->context, reply.cookie, reply.pid, count ? fds[0] : -1,
-		     zygote->generation);
+	config->spawned(config->context, reply.cookie, reply.pid, count ? fds[0] : -1);
 	zygote->pending--;
+	watch_answers(zygote, zygote->pending ? ANSWER_MS : 0);
 	replace_if_done(zygote);
 }
 
@@ -239,12 +268,13 @@ static int start_process(struct zygote *zygote)
 		return -errno;
 	}
 	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	return loop_add(zygote->zygote_pool->config.loop, &zygote->source, pair[0], EPOLLIN, on_packet);
+	return loop_add(zygote->zygote_pool->config.loop, &zygote->source, pair[0], EPOLLIN,
+			on_packet);
 }
 
 static void start(struct zygote *zygote)
 {
-	zygote->generation = ++zygote->zygote_pool->generations;
+	zygote->generation = ++generations;
 	zygote->forks = 0;
 	zygote->source.fd = -1;
 	int error = start_process(zygote);
@@ -252,6 +282,8 @@ static void start(struct zygote *zygote)
 		log_error("zygote: cannot start: %s", strerror(-error));
 		(void)loop_set_timer(zygote->zygote_pool->config.loop, &zygote->timer,
 				     loop_now_us() + RESTART_MS * 1000, on_restart);
+	} else {
+		watch_answers(zygote, WARM_MS);
 	}
 }
 
@@ -283,7 +315,8 @@ static struct zygote *next_warm(struct zygote_pool *zygote_pool)
 	return NULL;
 }
 
-int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket, int mailbox_fd)
+int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket,
+		      int mailbox_fd, uint64_t *ret_generation)
 {
 	struct zygote *zygote = next_warm(zygote_pool);
 	int fds[] = { init_socket, mailbox_fd };
@@ -297,6 +330,9 @@ int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init
 	zygote->pending++;
 	zygote->forks++;
 	zygote->tired |= zygote->forks >= zygote_pool->config.max_forks;
+	*ret_generation = zygote->generation;
+	if (zygote->pending == 1)
+		watch_answers(zygote, ANSWER_MS);
 	return 0;
 }
 

@@ -27,13 +27,13 @@ struct zygote_pool_config {
 	uid_t uid;           /* the zygotes' own */
 
 	/* an init has been spawned, or not: pid < 0 is -errno and pidfd -1. The
-	 * pidfd is the callee's. `generation` is that of its zygote. */
-	void (*spawned)(void *context, uint64_t cookie, pid_t pid, int pidfd, uint64_t generation);
+	 * pidfd is the callee's. */
+	void (*spawned)(void *context, uint64_t cookie, pid_t pid, int pidfd);
 	/* A zygote has become warm: waiting sandboxes can be spawned. */
 	void (*warm)(void *context);
 	/* None has ever become warm, and they keep dying: the log says why. */
 	void (*hopeless)(void *context);
-	/* The zygote of this generation is no longer used. */
+	/* The zygote of this generation is no longer used, and answers no more. */
 	void (*retired)(void *context, uint64_t generation);
 	void *context;
 };
@@ -41,10 +41,11 @@ struct zygote_pool_config {
 /* Start all zygotes. 0 or -errno. */
 int zygote_pool_new(const struct zygote_pool_config *config, struct zygote_pool **ret_zygote_pool);
 
-/* Ask the next warm zygote for an init; spawned() will be called with `cookie`.
- * The descriptors are only borrowed. 0, -EAGAIN if none is warm (warm() will
- * be called), or -errno. */
-int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket, int mailbox_fd);
+/* Ask the next warm zygote for an init; spawned() will be called with `cookie`, or
+ * retired() with *ret_generation, which no zygote of any pool has twice. The descriptors
+ * are only borrowed. 0, -EAGAIN if none is warm (warm() will be called), or -errno. */
+int zygote_pool_spawn(struct zygote_pool *zygote_pool, uint64_t cookie, int init_socket,
+		      int mailbox_fd, uint64_t *ret_generation);
 
 size_t zygote_pool_warm_count(const struct zygote_pool *zygote_pool);
 

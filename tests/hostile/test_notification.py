@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import STATE, Host, NothingLeft, Session, call, finish, run, wait_until
+from service import STATE, Host, NothingLeft, Session, call, find_marked, finish, fresh_mark, mark_code, run, wait_until
 
 # The calls that are the seccomp notification, or may be taken for one, by architecture.
 RING = """
@@ -98,7 +98,7 @@ class Watched(NothingLeft):
 
 class OneShots(Watched):
     def test_each_note_from_the_main_thread(self):
-        for note in (0, 1, 2, 3, 4, -1):
+        for note in (0, 1, 2, 3, 6, -1):
             for flags in (0, 3):
                 with self.subTest(note=note, flags=flags):
                     got = run(RING + "if os.fork() == 0:\n    time.sleep(0.1)\n    os.kill(os.getppid(), 9)\n    os._exit(0)\n"
@@ -141,6 +141,48 @@ class OneShots(Watched):
 
 
 class Sessions(Watched):
+    def test_waiting_is_not_load(self):
+        """An idle interpreter and its checkpoint sleep as ordinary processes do: the machine's load
+        counts what waits uninterruptibly."""
+        mark = fresh_mark()
+        with Session() as session:
+            session.execute(mark_code(mark) + "x = 1")
+            session.execute("y = 1")
+
+            def all_sleep():
+                states = []
+                for pid in find_marked(mark):
+                    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+                        states.append(stat.read().rpartition(")")[2].split()[0])
+                return len(states) >= 2 and set(states) == {"S"}
+
+            wait_until(all_sleep, "interpreter and checkpoint sleep")
+
+    def test_stopped_again_and_again(self):
+        """SIGSTOP ends the wait, and it begins anew: nothing said is lost or taken twice."""
+        with Session() as session:
+            session.execute("x = 0")
+            session.execute("import os, signal, time\nif os.fork() == 0:\n    end = time.monotonic() + 4\n    while time.monotonic() < end:\n"
+                            "        os.kill(os.getppid(), signal.SIGSTOP); os.kill(os.getppid(), signal.SIGCONT)\n        time.sleep(0.0002)\n    os._exit(0)")
+            for i in range(60):
+                got = session.execute("x += 1\nx")
+                self.assertEqual((got["status"], got["result"]), ("success", str(i + 1)), got)
+
+    def test_stopped_checkpoint(self):
+        """What is stopped is woken all the same."""
+        with Session() as session:
+            session.execute("x = 7")
+            session.execute("y = 8")
+            session.execute("import os, signal\nfor pid in range(2, 200):\n    if pid != os.getpid():\n        try: os.kill(pid, signal.SIGSTOP)\n        except OSError: pass")
+            self.assertEqual(session.execute("import os; os._exit(1)")["state"], "restored")
+            self.assertEqual(session.value("x, y"), "(7, 8)")
+
+    def test_the_same_serial_again(self):
+        """A forged repetition is answered as the call was, or not at all: it does no harm."""
+        got = run(RING + "signal.signal(signal.SIGALRM, lambda *a: None)\nsignal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)\n"
+                  "for serial in range(40):\n    for note in range(1, 4):\n        if note != 2: libc.syscall(ctypes.c_long(NUMBERS[0]), ctypes.c_long(note), ctypes.c_long(0), ctypes.c_long(serial))\nprint('end')", timeout=5)
+        self.assertEqual((got["status"], got["stdout"]), ("success", "end\n"), got)
+
     def test_done_too_early(self):
         for flags in (0, 1):
             self.attack_session(RING + f"print(ring(2, {flags}))\nwhile True: time.sleep(1)")

@@ -179,7 +179,7 @@ static void test_forbidden_forks(void **state)
 	(void)state;
 	need_tree();
 	struct cgroup *cgroup = make("forbidden");
-	assert_int_equal(cgroup_forbid_forks(cgroup), 0);
+	assert_int_equal(cgroup_limit_processes(cgroup, 0), 0);
 	pid_t pid = start(cgroup, fork_for_ever);
 	struct cgroup_usage usage = { 0 };
 	for (int i = 0; !usage.forks_refused && i < 2000; i++) {
@@ -269,7 +269,7 @@ static void test_without_any(void **state)
 	assert_int_equal(cgroup_create(none, "x", &limits, &cgroup), 0);
 	assert_int_equal(cgroup_attach(cgroup, getpid()), 0);
 	assert_int_equal(cgroup_limit(cgroup, &limits), 0);
-	assert_int_equal(cgroup_forbid_forks(cgroup), 0);
+	assert_int_equal(cgroup_limit_processes(cgroup, 0), 0);
 	assert_int_equal(cgroup_read_usage(cgroup, &usage), 0);
 	assert_int_equal(usage.cpu_us, 0);
 	assert_int_equal(cgroup_list(cgroup, &pid, 1), 0);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Put a text into the report area and ring with `note` (spawn.h) until it is answered,
+/* Put a text into the report area and send `note` (spawn.h) until it is answered,
  * without the GIL; signals of the program are handled meanwhile. The answer, or -1 with an
  * error: OSError if there is no executor, or what a signal handler raised. */
 long python_host_tell(unsigned note, unsigned flags, const char *text, size_t length);
