@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SETTINGS_MAX = 32, OPTION_NAME_BYTES = 40, OPTION_FIRST = 256 };
+enum { SETTINGS_MAX = 48, OPTION_NAME_BYTES = 40, OPTION_FIRST = 256 };
 
 /* getopt_long's view of the table: --socket-mode for socket_mode. */
 struct option_list {
@@ -41,8 +41,22 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 		  "client, for limits and rights" },
 		{ "playground_restricted", SETTING_BOOL, &c->playground_restricted, "on", 0, 0,
 		  "PLAYGROUND_RESTRICTED", "restricted operations in /api/execute" },
-		{ "threads", SETTING_NUMBER, &c->threads, "128", 1, 400, NULL,
-		  "requests served at once; more than the connections nginx keeps" },
+		{ "threads", SETTING_NUMBER, &c->threads, "128", 2, 400, NULL,
+		  "requests served at once" },
+		{ "quick_threads", SETTING_NUMBER, &c->quick_threads, "8", 1, 100, NULL,
+		  "of these, left for calls that run no code" },
+		{ "client_threads", SETTING_NUMBER, &c->client_threads, "64", 1, 400, NULL,
+		  "of these, one client address's at most (IPv6: one /64's)" },
+		{ "queue", SETTING_NUMBER, &c->queue, "1024", 0, 100000, NULL,
+		  "requests that may wait for a thread" },
+		{ "client_queue", SETTING_NUMBER, &c->client_queue, "512", 0, 100000, NULL,
+		  "of these, one client address's at most" },
+		{ "queue_ms", SETTING_NUMBER, &c->queue_ms, "15000", 1, 600000, NULL,
+		  "how long a request may wait for a thread, ms" },
+		{ "streams", SETTING_NUMBER, &c->streams, "512", 1, 10000, NULL,
+		  "streams of events at once, each with a light thread of its own" },
+		{ "client_streams", SETTING_NUMBER, &c->client_streams, "256", 1, 10000, NULL,
+		  "of these, one client address's at most" },
 		{ "stack_kib", SETTING_NUMBER, &c->stack_kib, "256", 128, 8192, NULL,
 		  "stack of a thread, KiB" },
 		{ "body_bytes", SETTING_NUMBER, &c->body_bytes, "4194304", 1024, 8388608, NULL,

@@ -27,6 +27,10 @@ struct config {
 	char *trusted_proxies;
 	bool playground_restricted;
 	uint64_t threads;
+	uint64_t quick_threads; /* of these, left for calls that run no code */
+	uint64_t client_threads; /* of these, one client's at most */
+	uint64_t queue, client_queue, queue_ms;
+	uint64_t streams, client_streams;
 	uint64_t stack_kib;
 	uint64_t body_bytes;
 	uint64_t code_bytes;

@@ -56,11 +56,28 @@ static int check_config(const struct config *config, char error[SETTINGS_ERROR_B
 			 config->trusted_proxies);
 		return -EINVAL;
 	}
+	if (config->quick_threads >= config->threads) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "quick_threads must be below threads");
+		return -EINVAL;
+	}
 	if (config->code_bytes > config->body_bytes) {
 		snprintf(error, SETTINGS_ERROR_BYTES, "code_bytes must not be above body_bytes");
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* Before the first thread: what the main thread waits for goes to no other. */
+static void block_signals(void)
+{
+	sigset_t waited;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigaddset(&waited, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &waited, NULL);
 }
 
 static void wait_for_stop(void)
@@ -98,7 +115,8 @@ static int serve_fastcgi(const struct config *config, char error[SETTINGS_ERROR_
 	if (privilege_drop(config->user, error))
 		return die(error);
 	clean_user_files(config);
-	workers_prepare_signals();
+	descriptors_allow();
+	block_signals();
 	failed = workers_start(config, listen_fd, &workers);
 	if (failed)
 		return die(strerror(-failed));

@@ -16,6 +16,8 @@ enum dialect {
 
 enum route_flag {
 	ROUTE_PRIVATE = 1, /* loopback and private addresses only */
+	ROUTE_WORK = 2,    /* runs code, waits for what runs it, or moves many bytes */
+	ROUTE_EVENTS = 4,  /* the answer may be a stream of events */
 };
 
 struct route {

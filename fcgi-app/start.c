@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,7 +98,7 @@ int listener_open(const char *path, const char *mode, const char *group,
 
 	/* Nobody may connect before the mode is set: umask 0777 until then. */
 	mode_t before = umask(0777);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	failed = fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address)
 			 ? fail(path, "cannot be made", error)
 			 : 0;
@@ -205,4 +206,16 @@ int privilege_drop(const char *user, char error[SETTINGS_ERROR_BYTES])
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return refuse_drop(-errno, "no_new_privs", error);
 	return verify(error);
+}
+
+/* ---- descriptors ------------------------------------------------------------ */
+
+void descriptors_allow(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* with less, less is served at once */
 }

@@ -6,7 +6,7 @@
 
 /* Listen at `path` with this octal mode, and this group unless it is "". A file
  * left by a process that is gone is replaced; a living one's is not. The
- * descriptor, or -errno with the reason in error[]. */
+ * descriptor, which does not block, or -errno with the reason in error[]. */
 int listener_open(const char *path, const char *mode, const char *group,
 		  char error[SETTINGS_ERROR_BYTES]);
 
@@ -15,5 +15,8 @@ int listener_open(const char *path, const char *mode, const char *group,
  * fail if that works. Before any thread. 0, or -errno with the reason in
  * error[]: the process must then end. */
 int privilege_drop(const char *user, char error[SETTINGS_ERROR_BYTES]);
+
+/* As many descriptors as are allowed: a stream takes two. */
+void descriptors_allow(void);
 
 #endif

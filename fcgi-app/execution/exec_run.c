@@ -32,7 +32,7 @@ struct exec_request run_request(const struct exchange *exchange, enum frame_type
 	return (struct exec_request){
 		.call = call,
 		.request_id = exchange->id,
-		.client = *exchange->caller.address ? exchange->caller.address : NULL,
+		.client = *exchange->caller.share ? exchange->caller.share : NULL,
 		.profile = profile,
 	};
 }

@@ -155,7 +155,7 @@ static void write_content(struct json_writer *writer, const struct buffer *bytes
 }
 
 void inline_files_write(struct json_writer *writer, const struct inline_files *files,
-			 int workspace_fd, size_t most_bytes)
+			int workspace_fd, size_t most_bytes)
 {
 	for (size_t i = 0; i < files->out_count; i++) {
 		AUTO_BUFFER bytes = BUFFER_INIT(0);

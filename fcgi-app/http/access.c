@@ -307,7 +307,7 @@ static bool has_key(const char *secret, char *const *environment)
 
 /* The last word of the list that is no trusted proxy; false where there is none, or
  * where it is no address. */
-static bool forwarded_for(const char *list, const char *trusted, char ret_address[])
+static bool find_forwarded_for(const char *list, const char *trusted, char ret_address[])
 {
 	size_t end = strlen(list);
 
@@ -330,17 +330,41 @@ static bool forwarded_for(const char *list, const char *trusted, char ret_addres
 	return false;
 }
 
+void caller_address(const char *trusted_proxies, const char *peer, const char *forwarded_for,
+		    char ret_address[ACCESS_ADDRESS_BYTES])
+{
+	if (!access_address_listed(trusted_proxies, peer) ||
+	    !find_forwarded_for(forwarded_for, trusted_proxies, ret_address))
+		snprintf(ret_address, ACCESS_ADDRESS_BYTES, "%s", peer);
+}
+
+void caller_share(const char *address, char ret_share[ACCESS_ADDRESS_BYTES])
+{
+	char prefix[INET6_ADDRSTRLEN];
+	struct in6_addr v6;
+	uint32_t v4;
+
+	if (as_v4(address, &v4) || inet_pton(AF_INET6, address, &v6) != 1) {
+		snprintf(ret_share, ACCESS_ADDRESS_BYTES, "%s", address);
+		return;
+	}
+	memset(v6.s6_addr + 8, 0, 8);
+	inet_ntop(AF_INET6, &v6, prefix, sizeof prefix);
+	snprintf(ret_share, ACCESS_ADDRESS_BYTES, "%s/64", prefix);
+}
+
 void caller_read(const struct config *config, char *const *environment, struct caller *ret_caller)
 {
 	const char *peer = http_variable(environment, "REMOTE_ADDR");
-	bool forwarded = was_forwarded(environment);
+	const char *list = http_variable(environment, "HTTP_X_FORWARDED_FOR");
+	char spoken_for[ACCESS_ADDRESS_BYTES];
 	struct caller caller = { 0 };
+	bool forwarded = was_forwarded(environment) &&
+			 !(access_address_listed(config->trusted_proxies, peer) &&
+			   find_forwarded_for(list, config->trusted_proxies, spoken_for));
 
-	if (forwarded && access_address_listed(config->trusted_proxies, peer))
-		forwarded = !forwarded_for(http_variable(environment, "HTTP_X_FORWARDED_FOR"),
-					   config->trusted_proxies, caller.address);
-	if (!*caller.address || forwarded)
-		snprintf(caller.address, sizeof caller.address, "%s", peer);
+	caller_address(config->trusted_proxies, peer, list, caller.address);
+	caller_share(caller.address, caller.share);
 	caller.near = !forwarded && access_address_is_private(caller.address);
 	caller.operator= * config->api_key
 		? has_key(config->api_key, environment)

@@ -34,13 +34,22 @@ enum { ACCESS_ADDRESS_BYTES = 64 };
 /* Who asks, as far as it can be known. */
 struct caller {
 	char address[ACCESS_ADDRESS_BYTES]; /* "" if unknown */
+	char share[ACCESS_ADDRESS_BYTES];   /* see caller_share() */
 	bool near;     /* a loopback or private address, and not handed on by a proxy */
 	bool operator; /* with the API key; where none is set: loopback, in the same sense */
 };
 
-/* From a CGI environment. A peer that is a trusted proxy speaks for the last address
+/* Whose request it is. A peer that is a trusted proxy speaks for the last address
  * in X-Forwarded-For that is not one itself. From any other peer a header that
  * proxies write says only that the address is not the client's. */
 void caller_read(const struct config *config, char *const *environment, struct caller *ret_caller);
+
+/* The address alone, from the peer's and the value of X-Forwarded-For. */
+void caller_address(const char *trusted_proxies, const char *peer, const char *forwarded_for,
+		    char ret_address[ACCESS_ADDRESS_BYTES]);
+
+/* Under which name an address has its share of what is limited by client: IPv6 by
+ * /64, which is what one client gets at least. */
+void caller_share(const char *address, char ret_share[ACCESS_ADDRESS_BYTES]);
 
 #endif

@@ -1,4 +1,5 @@
 /* exchange.c - one request, from its variables to the log line. */
+#define _GNU_SOURCE
 #include "fcgi-app/http/exchange.h"
 
 #include <errno.h>
@@ -237,6 +238,34 @@ static void handle(struct exchange *exchange)
 		exchange->route->handle(exchange);
 }
 
+static void refuse(struct exchange *exchange, const char *refusal)
+{
+	exchange->gateway->abandon(exchange->gateway->context);
+	answer_header_number(exchange, "Retry-After", 1);
+	answer_problem(exchange, 503, refusal);
+}
+
+bool exchange_wants_events(const char *accept)
+{
+	return strcasestr(accept, "text/event-stream") && !strcasestr(accept, "application/json") &&
+	       http_accepts(accept, "text/event-stream");
+}
+
+enum exchange_lane exchange_lane(const char *method, const char *uri, const char *accept)
+{
+	struct exchange exchange = { .method = http_method(method) };
+	const struct route *route;
+	unsigned allowed;
+
+	if (target_parse(uri, &exchange.target))
+		return EXCHANGE_QUICK; /* an error is soon told */
+	route = route_find(routes, routes_count, &exchange, &allowed);
+	target_free(&exchange.target);
+	if (route && (route->flags & ROUTE_EVENTS) && exchange_wants_events(accept))
+		return EXCHANGE_EVENTS;
+	return route && (route->flags & ROUTE_WORK) ? EXCHANGE_WORK : EXCHANGE_QUICK;
+}
+
 /* ---- the answer --------------------------------------------------------- */
 
 static unsigned long long length_of_body(const struct exchange *exchange)
@@ -314,7 +343,7 @@ static void log_request(const struct exchange *exchange, const struct timespec *
 }
 
 void exchange_serve(const struct config *config, const struct gateway *gateway,
-		    struct executor_client *executor)
+		    struct executor_client *executor, const char *refusal)
 {
 	struct exchange exchange = { .config = config, .gateway = gateway, .executor = executor };
 	struct timespec start;
@@ -323,7 +352,10 @@ void exchange_serve(const struct config *config, const struct gateway *gateway,
 	choose_id(&exchange);
 	exchange.method = http_method(exchange_variable(&exchange, "REQUEST_METHOD"));
 	caller_read(config, gateway->environment, &exchange.caller);
-	handle(&exchange);
+	if (refusal)
+		refuse(&exchange, refusal);
+	else
+		handle(&exchange);
 	send_answer(&exchange);
 	log_request(&exchange, &start);
 	target_free(&exchange.target);

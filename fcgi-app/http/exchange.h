@@ -56,8 +56,17 @@ static inline const char *exchange_variable(const struct exchange *exchange, con
 	return http_variable(exchange->gateway->environment, name);
 }
 
-/* Serve one request: read, route, handle, answer, log. */
+/* What kind of work a request is: what its thread will be busy with. */
+enum exchange_lane { EXCHANGE_QUICK, EXCHANGE_WORK, EXCHANGE_EVENTS };
+
+enum exchange_lane exchange_lane(const char *method, const char *uri, const char *accept);
+
+/* Does the client want the answer as a stream of events? */
+bool exchange_wants_events(const char *accept);
+
+/* Serve one request: read, route, handle, answer, log. With a refusal it is answered by
+ * 503 and these words. */
 void exchange_serve(const struct config *config, const struct gateway *gateway,
-		    struct executor_client *executor);
+		    struct executor_client *executor, const char *refusal);
 
 #endif

@@ -18,6 +18,9 @@ struct gateway {
 	/* Head and body of the answer. 0 or -errno. */
 	int (*write)(void *context, const void *bytes, size_t length);
 
+	/* What has been written goes out now. 0 or -errno. */
+	int (*flush)(void *context);
+
 	/* The body was not read to its end: the connection cannot be used again. */
 	void (*abandon)(void *context);
 };
@@ -28,18 +31,13 @@ struct gateway {
  * answer to standard output. 0 or -errno. */
 int gateway_cgi_serve(const struct config *config);
 
-/* ---- FastCGI (gateway_fastcgi.c) -------------------------------------------- */
+/* ---- FastCGI (workers.c) ------------------------------------------------------ */
 
 struct workers;
 
-/* Start config->threads threads that serve what comes to the socket. SIGUSR1 is
- * used to wake them and must have the disposition that workers_prepare_signals()
- * gives it. 0 or -errno, with nothing running. */
+/* Start config->threads threads that serve what comes to the socket, which must not
+ * block in accept(). 0 or -errno, with nothing running. */
 int workers_start(const struct config *config, int listen_fd, struct workers **ret_workers);
-
-/* Before the first thread: block what the main thread waits for, and make
- * SIGUSR1 interrupt system calls. */
-void workers_prepare_signals(void);
 
 /* Stop accepting, let running requests end for at most config->stop_ms, and
  * free everything. True if all threads have ended; false if some still run (then

@@ -37,6 +37,12 @@ static int cgi_write(void *context, const void *bytes, size_t length)
 	return 0;
 }
 
+static int cgi_flush(void *context)
+{
+	(void)context;
+	return 0;
+}
+
 static void cgi_abandon(void *context)
 {
 	(void)context; /* there is no next request to mix up with */
@@ -49,6 +55,7 @@ int gateway_cgi_serve(const struct config *config)
 		.hangup_fd = -1,
 		.read = cgi_read,
 		.write = cgi_write,
+		.flush = cgi_flush,
 		.abandon = cgi_abandon,
 	};
 	struct executor_client *executor;
@@ -56,7 +63,7 @@ int gateway_cgi_serve(const struct config *config)
 
 	if (failed)
 		return failed;
-	exchange_serve(config, &gateway, executor);
+	exchange_serve(config, &gateway, executor, NULL);
 	executor_client_free(executor);
 	return 0;
 }

@@ -72,7 +72,7 @@ static struct fake *serve(const char *variables, const char *body, size_t length
 					 .write = fake_write,
 					 .abandon = fake_abandon };
 	assert_int_equal(executor_client_new("unix:/nonexistent/executor.sock", &executor), 0);
-	exchange_serve(&config, &gateway, executor);
+	exchange_serve(&config, &gateway, executor, NULL);
 	executor_client_free(executor);
 	fake.answer[fake.answer_length] = '\0';
 	return &fake;
