@@ -232,6 +232,27 @@ class OddApplications(Problems):
         headers = self.problem(nginx, 429, self.get(b"/api/"))
         self.assertTrue(headers["retry-after"])
 
+    def test_connections_of_a_client(self):
+        nginx = self.start(CLIENT_CONNECTIONS="3")
+        listener = self.listen(nginx)
+        waiting = []
+        for _ in range(3):  # of which the application has heard
+            waiting.append(socket.create_connection(("127.0.0.1", nginx.port), timeout=10))
+            waiting[-1].sendall(self.get(b"/api/"))
+            self.addCleanup(listener.accept()[0].close)
+        headers = self.problem(nginx, 429, self.get(b"/api/"))
+        self.assertTrue(headers["retry-after"])
+        waiting.pop().close()
+        deadline = time.monotonic() + 20
+        status = 429
+        while status == 429 and time.monotonic() < deadline:
+            with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as s:
+                s.sendall(self.get(b"/nope"))
+                status = int(s.recv(4096).split()[1])
+        self.assertEqual(status, 404)
+        for connection in waiting:
+            connection.close()
+
     def test_legacy_ports(self):
         other = free_port()
         nginx = self.start(LEGACY_PORTS=str(other))
