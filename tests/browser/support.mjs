@@ -109,10 +109,6 @@ export class Person {
 		else await this.page.keyboard.press('Delete');
 	}
 
-	/** The text, also the lines that are not in view. */
-	async text() {
-		return this.page.evaluate(() => document.querySelector('#editor').shadowRoot.querySelector('.cm-content').cmTile?.view?.state.doc.toString() ?? document.querySelector('#editor').shadowRoot.querySelector('.cm-content').innerText);
-	}
 
 	get lastRun() {
 		return this.page.locator('.run').last();
