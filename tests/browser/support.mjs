@@ -109,7 +109,6 @@ export class Person {
 		else await this.page.keyboard.press('Delete');
 	}
 
-
 	get lastRun() {
 		return this.page.locator('.run').last();
 	}

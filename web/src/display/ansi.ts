@@ -148,11 +148,15 @@ export class Terminal {
 
 	/** A long open line is given away, so that showing it again and again costs nothing. */
 	private fix(): Span[] {
-		if (this.length <= LONGEST_OPEN) return [];
-		const fixed = this.open;
+		return this.length > LONGEST_OPEN ? this.close() : [];
+	}
+
+	/** Begin a new line without a newline: what is open will not change any more. */
+	close(): Span[] {
+		const closed = this.open;
 		this.open = [];
 		this.length = this.column = 0;
-		return fixed;
+		return closed;
 	}
 
 	private put(text: string): void {
@@ -173,9 +177,7 @@ export class Terminal {
 	private control(rest: string, closed: Span[][]): number {
 		switch (rest[0]) {
 			case '\n':
-				closed.push(this.open);
-				this.open = [];
-				this.length = this.column = 0;
+				closed.push(this.close());
 				return 1;
 			case '\r':
 				this.column = 0;

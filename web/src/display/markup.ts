@@ -26,22 +26,38 @@ interface Policies { createPolicy(name: string, rules: Policy): Policy }
 const policies = (globalThis as { trustedTypes?: Policies }).trustedTypes;
 const unattached = policies?.createPolicy('unattached', { createHTML: (text) => text });
 
-function copyAttributes(from: Element, to: HTMLElement): void {
+/** The element that stands for this one, still empty; null if its contents stand for it. */
+function standIn(from: Element): HTMLElement | null {
+	if (!KEEP.has(from.tagName) || !(from instanceof HTMLElement)) return null;
+	const made = document.createElement(from.tagName === 'A' ? 'span' : from.tagName);
+	if (made instanceof HTMLImageElement) {
+		const source = from.getAttribute('src') ?? '';
+		if (!PICTURE.test(source)) return null;
+		made.src = source;
+	}
 	for (const name of COUNTS) {
 		const value = from.getAttribute(name);
-		if (value && /^\d{1,4}$/.test(value)) to.setAttribute(name, value);
+		if (value && /^\d{1,4}$/.test(value)) made.setAttribute(name, value);
 	}
 	for (const name of ['alt', 'title', 'scope']) {
 		const value = from.getAttribute(name);
-		if (value) to.setAttribute(name, value.slice(0, 500));
+		if (value) made.setAttribute(name, value.slice(0, 500));
 	}
-	const source = from.getAttribute('src') ?? '';
-	if (to instanceof HTMLImageElement && PICTURE.test(source)) to.src = source;
+	return made;
+}
+
+/** Without the styles and handlers that it would lose anyway. This is no wall: it only keeps the
+ *  browser from reporting each of them as a breach of the page's policy. */
+function quiet(html: string): string {
+	return html
+		.replace(/<style[\s\S]*?<\/style\s*>/gi, '')
+		.replace(/<[a-z][^<>]*>/gi, (tag) => tag.replace(/\s(style|on[a-z]+)\s*=/gi, ' data-dropped='));
 }
 
 /** The HTML as elements that may be shown. */
 export function markup(html: string): HTMLElement {
-	const parsed = new DOMParser().parseFromString((unattached?.createHTML(html) ?? html) as string, 'text/html');
+	const text = quiet(html);
+	const parsed = new DOMParser().parseFromString((unattached?.createHTML(text) ?? text) as string, 'text/html');
 	const root = document.createElement('div');
 	root.className = 'markup';
 	let left = NODES_MOST;
@@ -51,13 +67,9 @@ export function markup(html: string): HTMLElement {
 			if (child instanceof Text) {
 				to.append(child.data);
 			} else if (child instanceof Element && !SKIP.has(child.tagName.toUpperCase())) {
-				let into = to;
-				if (child instanceof HTMLElement && KEEP.has(child.tagName) && depth < DEPTH_MOST) {
-					into = document.createElement(child.tagName === 'A' ? 'span' : child.tagName);
-					copyAttributes(child, into);
-					to.append(into);
-				}
-				if (depth < 4 * DEPTH_MOST) copy(child, into, depth + 1);
+				const into = depth < DEPTH_MOST ? standIn(child) : null;
+				if (into) to.append(into);
+				if (depth < 4 * DEPTH_MOST) copy(child, into ?? to, depth + 1);
 			}
 		}
 	};

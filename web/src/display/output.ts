@@ -108,8 +108,7 @@ export class RunCard {
 	/** What a person typed for the program, where the program's prompt is. */
 	typed(text: string): void {
 		this.flush();
-		this.stream('stdout').root.append(element('span', { class: 'typed' }, text));
-		this.transcript = null;
+		this.stream('stdout').insert(element('span', { class: 'typed' }, text));
 	}
 
 	gap(lost: number): void {

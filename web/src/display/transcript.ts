@@ -58,6 +58,14 @@ export class Transcript {
 		if (lines < text.length) this.appendLines(text.slice(lines));
 	}
 
+	/** Put an element after the text so far, in the same line. */
+	insert(node: HTMLElement): void {
+		this.open.remove();
+		const open = this.terminal.close();
+		if (open.length) this.addLine(open, '');
+		this.add([node], 1);
+	}
+
 	private appendSimple(text: string): void {
 		for (let start = 0; start < text.length; ) {
 			let end = start + Math.max(1, CHUNK_CHARACTERS - this.chunkSize);

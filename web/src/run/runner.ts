@@ -66,6 +66,7 @@ function showState(): void {
 	byId<HTMLButtonElement>('stop').disabled = !busy;
 	byId<HTMLButtonElement>('undo').disabled = busy || !session()?.undo_levels;
 	byId<HTMLButtonElement>('reset').disabled = busy || !session()?.executions;
+	for (const button of byId('input').querySelectorAll('button')) button.disabled = phase !== 'waiting';
 	showSelectionButton();
 }
 
@@ -108,11 +109,11 @@ let currentCard: RunCard | null = null;
 
 function showInput(prompt: string, password: boolean): void {
 	setPhase('waiting');
+	const line = byId<HTMLInputElement>('input-line');
+	if (byId('input').hidden) line.value = '';
 	byId('input').hidden = false;
 	byId('input-prompt').textContent = prompt.trim() || 'Input';
-	const line = byId<HTMLInputElement>('input-line');
 	line.type = password ? 'password' : 'text';
-	line.value = '';
 	showPanel('output');
 	line.focus();
 	say(`The program waits for input. ${prompt}`);
@@ -125,13 +126,16 @@ function hideInput(): void {
 	if (hadFocus) editor.focus();
 }
 
+/** The line stays where it is until the run ends: what is typed ahead must not go anywhere
+ *  else. */
 async function answer(eof: boolean): Promise<void> {
+	if (phase !== 'waiting') return;
 	const line = byId<HTMLInputElement>('input-line');
 	const text = eof ? line.value : `${line.value}\n`;
-	const shown = line.type === 'password' ? '•'.repeat(8) + '\n' : text;
-	hideInput();
-	if (phase === 'waiting') setPhase('running');
-	currentCard?.typed(eof ? `${shown}⏎ end of input\n` : shown);
+	const shown = line.type === 'password' ? text.replace(/[^\n]/g, '•') : text;
+	line.value = '';
+	setPhase('running');
+	currentCard?.typed(eof ? `${shown} (end of input)\n` : shown);
 	try {
 		await sendInput(text, eof);
 	} catch (error) {
@@ -155,24 +159,14 @@ export function startInput(): void {
 // ---- running -----------------------------------------------------------------------------------
 
 function listenerOf(card: RunCard, ran: { lines: string[]; line: number }, what: (execution: number) => string): Listener {
-	const goesOn = () => {
-		hideInput();
-		if (phase === 'waiting') setPhase('running');
-	};
 	return {
 		start(execution) {
 			texts.set(execution, ran);
 			if (texts.size > 200) texts.delete(texts.keys().next().value!);
 			card.started(execution, what(execution));
 		},
-		text(stream, text) {
-			if (phase === 'waiting') goesOn();
-			card.text(stream, text);
-		},
-		display(display) {
-			goesOn();
-			card.display(display);
-		},
+		text: (stream, text) => card.text(stream, text),
+		display: (display) => card.display(display),
 		input: showInput,
 		gap: (lost) => card.gap(lost),
 		broken: () => showOutcome('The connection broke; taking it up again …', 'stopped'),
