@@ -44,13 +44,17 @@ def session_for(client: Client, given: Namespace) -> Iterator[Session]:
 class LocalInput:
     """Standard input in the pieces in which it comes: lines from a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, by_lines: bool) -> None:
+        self._by_lines = by_lines
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def read(self, prompt: InputWanted) -> tuple[str, bool]:
+    def read(self, wanted: InputWanted) -> tuple[str, bool]:
         """Text, and whether there is no more."""
-        if prompt.password and sys.stdin.isatty():
+        if wanted.password and sys.stdin.isatty():
             return getpass.getpass("") + "\n", False
+        if self._by_lines:  # what follows the line is not for the program
+            line = sys.stdin.readline()
+            return line, not line
         while True:
             data = os.read(sys.stdin.fileno(), READ_BYTES)
             text = self._decoder.decode(data, final=not data)
@@ -59,12 +63,12 @@ class LocalInput:
 
 
 class Program:
-    """Shows one program after the other; keeps count of the pictures."""
+    """Shows one program after the other. `by_lines`: it may have no more of our input than it asks for."""
 
-    def __init__(self, session: Session, pictures: Path) -> None:
+    def __init__(self, session: Session, pictures: Path, *, by_lines: bool = False) -> None:
         self._session = session
         self._pictures = pictures
-        self._input = LocalInput()
+        self._input = LocalInput(by_lines)
         self._reading = False
         self._interrupted = False
 

@@ -59,7 +59,7 @@ class Repl:
 
     def __init__(self, session: Session, pictures: Path, timeout: float | None) -> None:
         self._session = session
-        self._program = Program(session, pictures)
+        self._program = Program(session, pictures, by_lines=True)
         self._timeout = timeout
 
     def loop(self) -> int:
