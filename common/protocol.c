@@ -52,6 +52,7 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_END_OF_INPUT] = { FIELD_IS_NUMBER, "eof" },
 	[FIELD_FOLLOW] = { FIELD_IS_NUMBER, "follow" },
 	[FIELD_SEQUENCE] = { FIELD_IS_NUMBER, "sequence" },
+	[FIELD_ENVIRONMENT] = { FIELD_IS_TEXT, "environment" },
 	[FIELD_DEFAULTS] = { FIELD_IS_LIST, "defaults" },
 
 	[FIELD_WALL_MS] = { FIELD_IS_NUMBER, "wall_ms" },
@@ -136,6 +137,7 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_PROFILE_LIMITS] = { FIELD_IS_LIST, "profile_limits" },
 	[FIELD_COUNTER] = { FIELD_IS_LIST, "counter" },
 	[FIELD_PACKAGE] = { FIELD_IS_TEXT, "package" },
+	[FIELD_ENVIRONMENT_INFO] = { FIELD_IS_LIST, "environment_info" },
 
 	[FIELD_REFUSAL] = { FIELD_IS_NUMBER, "refusal" },
 	[FIELD_MESSAGE] = { FIELD_IS_TEXT, "message" },

@@ -88,6 +88,7 @@ enum field {
 	/* list: limits that hold where the request names none, or the most that may be
 	 * asked for if that is less */
 	FIELD_DEFAULTS = 21,
+	FIELD_ENVIRONMENT = 24,     /* text: a package environment, by name */
 	/* limits, in requests (downwards only) and in replies */
 	FIELD_WALL_MS = 32,
 	FIELD_CPU_MS = 33,
@@ -172,6 +173,7 @@ enum field {
 	FIELD_PROFILE_LIMITS = 195, /* list, repeated: PROFILE and the limits */
 	FIELD_COUNTER = 196,        /* list, repeated: NAME, SIZE_BYTES (the value) */
 	FIELD_PACKAGE = 197,        /* text, repeated: an installed distribution, name==version */
+	FIELD_ENVIRONMENT_INFO = 198, /* list, repeated: NAME, CONTENT (what it is), RUNNING, PACKAGE */
 	/* refusal */
 	FIELD_REFUSAL = 224,        /* u64: enum refusal */
 	FIELD_MESSAGE = 225,        /* text: what is wrong and what was expected */

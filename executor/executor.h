@@ -6,15 +6,14 @@
 #include "executor/cgroup/cgroup.h"
 #include "executor/loop/offload.h"
 #include "executor/loop/loop.h"
-#include "executor/zygotes/root_image.h"
-#include "executor/zygotes/zygote_pool.h"
 #include "executor/options.h"
-#include "executor/sandbox/pool.h"
+#include "executor/environments/environments.h"
 #include "executor/sandbox/sandbox.h"
 #include "executor/server/server.h"
 #include "executor/sandbox/slots.h"
 
 struct doctor;
+struct trial;
 struct session;
 
 /* What has happened since the start; for info and metrics. */
@@ -34,13 +33,12 @@ struct executor {
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
 	struct offload *offload;
-	struct root_image image; /* what sandboxes see of the host */
-	struct zygote_pool *zygote_pool;
 	struct sandboxes *sandboxes;
-	struct pool *pool;
+	struct environments *environments;
 	struct admission *admission;
 	struct server *server;
 	struct doctor *doctor;
+	struct trial *trial;
 	struct session *sessions; /* list */
 	size_t session_count;
 	uint64_t counters[COUNTER_COUNT];

@@ -51,6 +51,7 @@
 
 #include "executor/caps.h"
 #include "executor/selftest/doctor.h"
+#include "executor/selftest/trial.h"
 #include "executor/executor.h"
 #include "executor/machine.h"
 #include "common/log.h"
@@ -114,7 +115,7 @@ static void end_everything(struct daemon *daemon)
 	executor->server = NULL;
 	doctor_free(executor->doctor);
 	executor->doctor = NULL;
-	pool_close(executor->pool);
+	environments_close(executor->environments);
 	stop_if_buried(daemon);
 }
 
@@ -126,8 +127,8 @@ static void on_stop_timer(struct loop_timer *timer)
 	bool over = !executor->server || !server_calls(executor->server) ||
 		    loop_now_us() >= daemon->stop_at_us;
 
-	if (over || loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US,
-				   on_stop_timer))
+	if (over ||
+	    loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US, on_stop_timer))
 		end_everything(daemon);
 }
 
@@ -154,42 +155,11 @@ static void on_signal(struct loop_source *source, uint32_t events)
 
 /* -- what the parts tell ---------------------------------------------------------- */
 
-static void on_spawned(void *context, uint64_t cookie, pid_t pid, int pidfd)
-{
-	struct daemon *daemon = context;
-
-	sandboxes_spawned(daemon->executor.sandboxes, cookie, pid, pidfd);
-}
-
-static void on_warm(void *context)
-{
-	struct daemon *daemon = context;
-
-	pool_refill(daemon->executor.pool);
-}
-
-static void on_hopeless(void *context)
-{
-	struct daemon *daemon = context;
-
-	log_error("not serving: no zygote can start; the lines above say why");
-	daemon->exit_status = EXIT_UNSAFE;
-	end_everything(daemon);
-}
-
-static void on_retired(void *context, uint64_t generation)
-{
-	struct daemon *daemon = context;
-
-	sandboxes_retired(daemon->executor.sandboxes, generation);
-	pool_drain(daemon->executor.pool, generation);
-}
-
 static void on_gone(void *context)
 {
 	struct daemon *daemon = context;
 
-	pool_refill(daemon->executor.pool);
+	environments_refill(daemon->executor.environments);
 	stop_if_buried(daemon);
 }
 
@@ -200,6 +170,28 @@ static void on_available(void *context)
 	admission_pump(daemon->executor.admission);
 }
 
+/* Who waits for the environment need not wait; without base, nobody needs us. */
+static void on_broken(void *context, struct environment *environment)
+{
+	struct daemon *daemon = context;
+	struct executor *executor = &daemon->executor;
+
+	admission_expel(executor->admission, environment_pool(environment));
+	if (environment != environments_base(executor->environments))
+		return;
+	log_error("not serving: no zygote can start; the lines above say why");
+	daemon->exit_status = EXIT_UNSAFE;
+	end_everything(daemon);
+}
+
+static void on_tried(struct executor *executor, bool well)
+{
+	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
+
+	daemon->exit_status = well ? 0 : EXIT_FAILURE;
+	end_everything(daemon);
+}
+
 static void on_examined(struct executor *executor)
 {
 	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
@@ -208,7 +200,8 @@ static void on_examined(struct executor *executor)
 	if (daemon->doctor_only)
 		doctor_print(executor->doctor, stdout);
 	if (!doctor_healthy(executor->doctor)) {
-		log_error("not serving: a wall of the sandbox does not hold; see executor --doctor");
+		log_error(
+			"not serving: a wall of the sandbox does not hold; see executor --doctor");
 		daemon->exit_status = EXIT_UNSAFE;
 		end_everything(daemon);
 		return;
@@ -217,14 +210,14 @@ static void on_examined(struct executor *executor)
 		end_everything(daemon);
 		return;
 	}
-	int error = server_new(&(struct server_config){
-				       .loop = executor->loop,
-				       .path = executor->options.socket,
-				       .peer = executor->peer,
-				       .operations = operations,
-				       .operation_count = sizeof operations / sizeof *operations,
-				       .context = executor },
-			       &executor->server);
+	int error = server_new(
+		&(struct server_config){ .loop = executor->loop,
+					 .path = executor->options.socket,
+					 .peer = executor->peer,
+					 .operations = operations,
+					 .operation_count = sizeof operations / sizeof *operations,
+					 .context = executor },
+		&executor->server);
 	if (error) {
 		log_error("cannot listen on %s: %s", executor->options.socket, strerror(-error));
 		daemon->exit_status = EXIT_UNSAFE;
@@ -319,8 +312,8 @@ static void watch_signals(struct daemon *daemon)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	error = fd < 0 ? -errno :
-			 loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
+	error = fd < 0 ? -errno
+		       : loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
 	if (error)
 		die("watch for signals", error);
 }
@@ -345,17 +338,17 @@ static void make_parts(struct daemon *daemon)
 		error = offload_new(executor->loop, &executor->offload);
 	if (!error)
 		error = sandboxes_new(
-			&(struct sandboxes_config){
-				.loop = executor->loop,
-				.cgroups = executor->cgroups,
-				.slots = executor->slots,
-				.offload = executor->offload,
-				.uid_base = (uid_t)options->uid_base + SLOT_UIDS,
-				.cpu_percent = options->cpu_percent,
-				.undo_depth_max = deepest_undo(),
-				.limits = profiles[PROFILE_NATIVE].limits,
-				.gone = on_gone,
-				.context = daemon },
+			&(struct sandboxes_config){ .loop = executor->loop,
+						    .cgroups = executor->cgroups,
+						    .slots = executor->slots,
+						    .offload = executor->offload,
+						    .uid_base =
+							    (uid_t)options->uid_base + SLOT_UIDS,
+						    .cpu_percent = options->cpu_percent,
+						    .undo_depth_max = deepest_undo(),
+						    .limits = profiles[PROFILE_NATIVE].limits,
+						    .gone = on_gone,
+						    .context = daemon },
 			&executor->sandboxes);
 	if (!error)
 		error = admission_new(&(struct admission_config){ .loop = executor->loop,
@@ -367,66 +360,53 @@ static void make_parts(struct daemon *daemon)
 		die("make the daemon's parts", error);
 }
 
-/* Without dpkg, or with no packages, root_paths alone says what there is. */
-static void make_image(struct executor *executor, int program)
-{
-	const char *programs = executor->options.programs;
-	char message[ROOT_IMAGE_MESSAGE_BYTES];
-
-	if (!*programs)
-		return;
-	int error = root_images_open();
-	if (!error)
-		error = root_image_make(&executor->image, "base", programs, program, message);
-	else
-		snprintf(message, sizeof message, "cannot mount a tmpfs: %s", strerror(-error));
-	if (error) {
-		log_error("programs: %s", message);
-		exit(EXIT_UNSAFE);
-	}
-	if (*message)
-		log_warn("programs: these packages are not installed, so sandboxes lack them: %s",
-			 message);
-}
-
-static void start_zygotes(struct daemon *daemon)
+static void make_environments(struct daemon *daemon)
 {
 	struct executor *executor = &daemon->executor;
-	const struct options *options = &executor->options;
-	int program = open_zygote(options);
+	int program = open_zygote(&executor->options);
 
 	if (program < 0)
 		die("open the zygote program (setting zygote_path)", -errno);
-	make_image(executor, program);
-	int error = zygote_pool_new(
-		&(struct zygote_pool_config){ .loop = executor->loop,
-					      .zygotes = options->zygotes,
-					      .max_forks = options->zygote_forks,
-					      .max_age_ms = options->zygote_age_ms,
-					      .preloads = options->preloads,
-					      .root = { .image = executor->image.path,
-							.paths = options->root_paths,
-							.scratch_uid = (uid_t)options->uid_base },
-					      .program = program,
-					      .uid = (uid_t)options->uid_base,
-					      .spawned = on_spawned,
-					      .warm = on_warm,
-					      .hopeless = on_hopeless,
-					      .retired = on_retired,
-					      .context = daemon },
-		&executor->zygote_pool);
+	int error =
+		environments_new(&(struct environments_config){ .loop = executor->loop,
+								.options = &executor->options,
+								.sandboxes = executor->sandboxes,
+								.slots = executor->slots,
+								.program = program,
+								.available = on_available,
+								.broken = on_broken,
+								.context = daemon },
+				 &executor->environments);
 	if (error)
-		die("start the zygotes", error);
-	error = pool_new(&(struct pool_config){ .loop = executor->loop,
-						.sandboxes = executor->sandboxes,
-						.zygote_pool = executor->zygote_pool,
-						.slots = executor->slots,
-						.size = options->pool,
-						.available = on_available,
-						.context = daemon },
-			 &executor->pool);
+		die("make the environments", error);
+}
+
+/* Every wall is tried, then there is a service. */
+static void begin_service(struct executor *executor)
+{
+	int error = environments_open(executor->environments);
+
 	if (error)
-		die("make the pool of sandboxes", error);
+		die("start the environments", error);
+	error = doctor_begin(executor, on_examined, &executor->doctor);
+	if (error)
+		die("examine the sandbox", error);
+}
+
+/* The code comes on standard input. */
+static void begin_trial(struct executor *executor)
+{
+	static char code[64 << 10];
+	size_t length = fread(code, 1, sizeof code, stdin);
+	struct environment *environment;
+	int error = environments_try(executor->environments, executor->options.try_environment,
+				     &environment);
+
+	if (!error)
+		error = trial_begin(executor, environment, code, length, on_tried,
+				    &executor->trial);
+	if (error)
+		die("try the environment", error);
 }
 
 static void set_log_level(const char *name)
@@ -447,11 +427,10 @@ static void tear_down(struct daemon *daemon)
 {
 	struct executor *executor = &daemon->executor;
 
-	zygote_pool_free(executor->zygote_pool);
-	root_image_free(&executor->image);
+	trial_free(executor->trial);
+	environments_free(executor->environments);
 	offload_free(executor->offload);
 	admission_free(executor->admission);
-	pool_free(executor->pool);
 	sandboxes_free(executor->sandboxes);
 	slots_free(executor->slots);
 	cgroup_tree_close(executor->cgroups);
@@ -493,10 +472,11 @@ int main(int argc, char **argv)
 		die("make the event loop", error);
 	watch_signals(&daemon);
 	make_parts(&daemon);
-	start_zygotes(&daemon);
-	error = doctor_begin(executor, on_examined, &executor->doctor);
-	if (error)
-		die("examine the sandbox", error);
+	make_environments(&daemon);
+	if (action == OPTIONS_TRY)
+		begin_trial(executor);
+	else
+		begin_service(executor);
 	error = loop_run(executor->loop);
 	if (error)
 		log_error("the event loop has failed: %s", strerror(-error));

@@ -15,45 +15,56 @@
 /* The table needs addresses; options_parse() gives the result out. */
 static struct options storage;
 
-#define NUMBER(member, least_, most_, fallback_, help_)                                     \
-	{ .name = #member, .kind = SETTING_NUMBER, .value = &storage.member,                \
-	  .fallback = fallback_, .least = least_, .most = most_, .help = help_ }
-#define TEXT(member, fallback_, help_)                                                      \
-	{ .name = #member, .kind = SETTING_TEXT, .value = &storage.member,                  \
-	  .fallback = fallback_, .help = help_ }
-#define LIMIT(PROFILE, profile_, path_, name_, least_, most_, fallback_, help_)             \
-	{ .name = profile_ "_" name_, .kind = SETTING_NUMBER,                               \
-	  .value = &profiles[PROFILE].path_, .fallback = fallback_, .least = least_,        \
-	  .most = most_, .help = "profile " profile_ ": " help_ }
+#define NUMBER(member, least_, most_, fallback_, help_)                                            \
+	{                                                                                          \
+		.name = #member, .kind = SETTING_NUMBER, .value = &storage.member,                 \
+		.fallback = fallback_, .least = least_, .most = most_, .help = help_               \
+	}
+#define TEXT(member, fallback_, help_)                                                             \
+	{                                                                                          \
+		.name = #member, .kind = SETTING_TEXT, .value = &storage.member,                   \
+		.fallback = fallback_, .help = help_                                               \
+	}
+#define LIMIT(PROFILE, profile_, path_, name_, least_, most_, fallback_, help_)                    \
+	{                                                                                          \
+		.name = profile_ "_" name_, .kind = SETTING_NUMBER,                                \
+		.value = &profiles[PROFILE].path_, .fallback = fallback_, .least = least_,         \
+		.most = most_, .help = "profile " profile_ ": " help_                              \
+	}
 
 /* One row a limit; what differs between the profiles are the arguments. */
-#define PROFILE_ROWS(PROFILE, name_, wall_ms_, memory_bytes_, sessions_, idle_ms_, lifetime_ms_)  \
-	LIMIT(PROFILE, name_, limits.wall_ms, "wall_ms", 1, 3600000, wall_ms_,                    \
-	      "wall time of a run, ms"),                                                          \
-	LIMIT(PROFILE, name_, limits.cpu_ms, "cpu_ms", 1, 3600000, wall_ms_,                      \
-	      "CPU time of a run, all processes together, ms"),                                   \
-	LIMIT(PROFILE, name_, limits.memory_bytes, "memory_bytes", 16 << 20, 1ull << 40,          \
-	      memory_bytes_, "memory, files in the workspace included, bytes"),                   \
-	LIMIT(PROFILE, name_, limits.output_bytes, "output_bytes", 1, 32 << 20, "1048576",        \
-	      "stdout and stderr together, bytes"),                                               \
-	LIMIT(PROFILE, name_, limits.processes, "processes", 1, 4096, "64",                       \
-	      "processes and threads"),                                                           \
-	LIMIT(PROFILE, name_, limits.open_files, "open_files", 16, 65536, "256",                  \
-	      "open files of a process"),                                                         \
-	LIMIT(PROFILE, name_, limits.file_bytes, "file_bytes", 1, 1ull << 40, "67108864",         \
-	      "size of a single file, bytes"),                                                    \
-	LIMIT(PROFILE, name_, limits.workspace_bytes, "workspace_bytes", 64 << 10, 1ull << 40,        \
-	      "67108864", "all files of a sandbox, bytes"),                                       \
-	LIMIT(PROFILE, name_, limits.workspace_inodes, "workspace_inodes", 16, 1 << 20, "8192",   \
-	      "files and folders of a sandbox"),                                                  \
-	LIMIT(PROFILE, name_, sessions, "sessions", 0, 100000, sessions_,                         \
-	      "sessions at the same time"),                                                       \
-	LIMIT(PROFILE, name_, session.idle_ms, "idle_ms", 1, 0, idle_ms_,                         \
-	      "a session ends after so long without a request, ms"),                              \
-	LIMIT(PROFILE, name_, session.lifetime_ms, "lifetime_ms", 1, 0, lifetime_ms_,             \
-	      "a session ends at this age, ms"),                                                  \
-	LIMIT(PROFILE, name_, session.undo_depth, "undo_depth", 0, 15, "3",                     \
-	      "cells that can be undone")
+#define PROFILE_ROWS(PROFILE, name_, wall_ms_, memory_bytes_, sessions_, idle_ms_, lifetime_ms_)   \
+	{ .name = name_ "_environment",                                                            \
+	  .kind = SETTING_TEXT,                                                                    \
+	  .value = &profiles[PROFILE].environment,                                                 \
+	  .fallback = "base",                                                                      \
+	  .help = "profile " name_ ": the environment of who names none" },                        \
+		LIMIT(PROFILE, name_, limits.wall_ms, "wall_ms", 1, 3600000, wall_ms_,             \
+		      "wall time of a run, ms"),                                                   \
+		LIMIT(PROFILE, name_, limits.cpu_ms, "cpu_ms", 1, 3600000, wall_ms_,               \
+		      "CPU time of a run, all processes together, ms"),                            \
+		LIMIT(PROFILE, name_, limits.memory_bytes, "memory_bytes", 16 << 20, 1ull << 40,   \
+		      memory_bytes_, "memory, files in the workspace included, bytes"),            \
+		LIMIT(PROFILE, name_, limits.output_bytes, "output_bytes", 1, 32 << 20, "1048576", \
+		      "stdout and stderr together, bytes"),                                        \
+		LIMIT(PROFILE, name_, limits.processes, "processes", 1, 4096, "64",                \
+		      "processes and threads"),                                                    \
+		LIMIT(PROFILE, name_, limits.open_files, "open_files", 16, 65536, "256",           \
+		      "open files of a process"),                                                  \
+		LIMIT(PROFILE, name_, limits.file_bytes, "file_bytes", 1, 1ull << 40, "67108864",  \
+		      "size of a single file, bytes"),                                             \
+		LIMIT(PROFILE, name_, limits.workspace_bytes, "workspace_bytes", 64 << 10,         \
+		      1ull << 40, "67108864", "all files of a sandbox, bytes"),                    \
+		LIMIT(PROFILE, name_, limits.workspace_inodes, "workspace_inodes", 16, 1 << 20,    \
+		      "8192", "files and folders of a sandbox"),                                   \
+		LIMIT(PROFILE, name_, sessions, "sessions", 0, 100000, sessions_,                  \
+		      "sessions at the same time"),                                                \
+		LIMIT(PROFILE, name_, session.idle_ms, "idle_ms", 1, 0, idle_ms_,                  \
+		      "a session ends after so long without a request, ms"),                       \
+		LIMIT(PROFILE, name_, session.lifetime_ms, "lifetime_ms", 1, 0, lifetime_ms_,      \
+		      "a session ends at this age, ms"),                                           \
+		LIMIT(PROFILE, name_, session.undo_depth, "undo_depth", 0, 15, "3",                \
+		      "cells that can be undone")
 
 static const struct setting table[] = {
 	TEXT(socket, "/run/vivarium/executor.sock", "the socket to listen on"),
@@ -76,6 +87,16 @@ static const struct setting table[] = {
 	     "Debian packages whose files every sandbox sees, beside Python's; empty: none, and "
 	     "root_paths must hold all"),
 	TEXT(root_paths, "", "further folders of the host that every sandbox may read"),
+	TEXT(environments, "/var/lib/vivarium/environments",
+	     "the folder in which scripts/vivarium-env builds package environments"),
+	TEXT(environments_at_start, "",
+	     "environments that are started at once and kept, or all; the others at their first "
+	     "use"),
+	NUMBER(environment_zygotes, 1, 64, "2", "warm interpreters of each environment but base"),
+	NUMBER(environment_pool, 1, 256, "4",
+	       "sandboxes that each environment but base keeps ready"),
+	NUMBER(environment_idle_ms, 0, 0, "1800000",
+	       "an environment that nobody uses for so long is ended; 0: never, ms"),
 	NUMBER(pool, 1, 256, "8", "sandboxes that are kept ready"),
 	NUMBER(running, 1, 1024, "16", "runs at the same time"),
 	NUMBER(queue, 0, 65536, "256", "runs that may wait"),
@@ -101,7 +122,9 @@ static const struct setting table[] = {
 	       "processes and threads of all sandboxes together; 0: half of kernel.pid_max"),
 	TEXT(cgroup_parent, "", "make our cgroup below this one; empty: find out"),
 	TEXT(cgroup_name, "", "our cgroup's name; empty: vivarium- and a hash of the socket"),
-	{ .name = "allow_no_cgroups", .kind = SETTING_BOOL, .value = &storage.allow_no_cgroups,
+	{ .name = "allow_no_cgroups",
+	  .kind = SETTING_BOOL,
+	  .value = &storage.allow_no_cgroups,
 	  .fallback = "off",
 	  .help = "serve without limits on memory, processes and CPU where there are no cgroups" },
 	NUMBER(shutdown_ms, 0, 600000, "35000", "how long SIGTERM lets runs go on, ms"),
@@ -168,23 +191,37 @@ static void print_aliases(void)
 static void print_help(void)
 {
 	printf("usage: executor [--config FILE] [--NAME VALUE ...]\n"
-	       "       executor --doctor | --check-config | --sample-config | --version | --help\n\n"
+	       "       executor --try-environment FOLDER <CODE\n"
+	       "       executor --doctor | --check-config | --sample-config | --version | "
+	       "--help\n\n"
 	       "Runs untrusted Python in sandboxes, for fcgi-app, over a UNIX socket.\n\n"
 	       "  --config FILE                    read settings (name = value) from FILE\n"
 	       "  --doctor                         try every wall of a sandbox, print the table\n"
+	       "  --try-environment FOLDER         run code in the environment that is built "
+	       "there\n"
 	       "  --check-config                   read the settings, say whether they are right\n"
 	       "  --sample-config                  print a file with all settings\n\n"
 	       "Settings; in the environment each is EXECUTOR_NAME:\n");
 	settings_print_help(&settings, stdout);
 }
 
-enum { OPT_CONFIG = 1, OPT_DOCTOR, OPT_CHECK, OPT_SAMPLE, OPT_VERSION, OPT_HELP, OPT_FIRST };
+enum {
+	OPT_CONFIG = 1,
+	OPT_DOCTOR,
+	OPT_TRY,
+	OPT_CHECK,
+	OPT_SAMPLE,
+	OPT_VERSION,
+	OPT_HELP,
+	OPT_FIRST
+};
 
 static struct option *long_options(char *names)
 {
 	static const struct option fixed[] = {
 		{ "config", required_argument, NULL, OPT_CONFIG },
 		{ "doctor", no_argument, NULL, OPT_DOCTOR },
+		{ "try-environment", required_argument, NULL, OPT_TRY },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
 		{ "sample-config", no_argument, NULL, OPT_SAMPLE },
 		{ "version", no_argument, NULL, OPT_VERSION },
@@ -203,14 +240,14 @@ static struct option *long_options(char *names)
 		for (char *c = name; *c; c++)
 			if (*c == '_')
 				*c = '-';
-		all[FIXED + i] = (struct option){ name, required_argument, NULL,
-						  OPT_FIRST + (int)i };
+		all[FIXED + i] =
+			(struct option){ name, required_argument, NULL, OPT_FIRST + (int)i };
 	}
 	return all;
 }
 
 struct command_line {
-	const char *config;
+	const char *config, *try_environment;
 	int action;
 	const char *values[sizeof table / sizeof *table];
 };
@@ -230,6 +267,10 @@ static int read_command_line(int argc, char **argv, struct command_line *ret_lin
 			break;
 		case OPT_DOCTOR:
 			ret_line->action = OPTIONS_DOCTOR;
+			break;
+		case OPT_TRY:
+			ret_line->try_environment = optarg;
+			ret_line->action = OPTIONS_TRY;
 			break;
 		case OPT_CHECK:
 			ret_line->action = OPTIONS_CHECK;
@@ -292,6 +333,7 @@ int options_parse(int argc, char **argv, struct options *options)
 		return -2;
 	}
 	*options = storage;
+	options->try_environment = line.try_environment;
 	return line.action;
 }
 

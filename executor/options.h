@@ -16,6 +16,9 @@ struct options {
 	char *preloads;
 	char *programs;
 	char *root_paths;
+	char *environments;
+	char *environments_at_start;
+	uint64_t environment_zygotes, environment_pool, environment_idle_ms;
 	uint64_t pool;
 	uint64_t running;
 	uint64_t queue;
@@ -35,9 +38,10 @@ struct options {
 	bool allow_no_cgroups;
 	uint64_t shutdown_ms;
 	char *log_level;
+	const char *try_environment; /* the build to be tried, OPTIONS_TRY */
 };
 
-enum options_action { OPTIONS_SERVE, OPTIONS_CHECK, OPTIONS_DOCTOR, OPTIONS_EXIT };
+enum options_action { OPTIONS_SERVE, OPTIONS_CHECK, OPTIONS_DOCTOR, OPTIONS_TRY, OPTIONS_EXIT };
 
 /* Fill `options` and the profiles from all sources. What to do next; or a
  * negative exit status after an error has been printed. OPTIONS_EXIT: what was

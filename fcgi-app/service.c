@@ -98,6 +98,28 @@ static void write_profile(struct json_writer *writer, const struct field_view *p
 	writer_close_object(writer);
 }
 
+/* What can be imported in one, and whether its interpreters are warm. */
+static void write_environment(struct json_writer *writer, const struct field_view *environment)
+{
+	struct fields_reader reader;
+	struct field_view field;
+
+	writer_text_key(writer, find_text(environment->value, environment->length, FIELD_NAME));
+	writer_open_object(writer, NULL);
+	writer_text(writer, "description",
+		    find_text(environment->value, environment->length, FIELD_CONTENT));
+	writer_bool(writer, "warm",
+		    fields_number(environment->value, environment->length, FIELD_RUNNING, 0));
+	writer_open_array(writer, "packages");
+	fields_open(&reader, environment->value, environment->length);
+	while (fields_next(&reader, &field) > 0)
+		if (field.tag == FIELD_PACKAGE)
+			writer_text(writer, NULL,
+				    (struct text){ (const char *)field.value, field.length });
+	writer_close_array(writer);
+	writer_close_object(writer);
+}
+
 static void write_pair(struct json_writer *writer, const struct field_view *list)
 {
 	writer_text_key(writer, find_text(list->value, list->length, FIELD_NAME));
@@ -129,6 +151,8 @@ static void write_all(struct json_writer *writer, const char *key, enum field ta
 				    (struct text){ (const char *)field.value, field.length });
 		else if (tag == FIELD_PROFILE_LIMITS)
 			write_profile(writer, &field);
+		else if (tag == FIELD_ENVIRONMENT_INFO)
+			write_environment(writer, &field);
 		else
 			write_pair(writer, &field);
 	}
@@ -156,6 +180,7 @@ void service_info(struct exchange *exchange)
 	writer_text(&writer, "version", find_text(list, length, FIELD_PYTHON));
 	write_all(&writer, "packages", FIELD_PACKAGE, &answer);
 	writer_close_object(&writer);
+	write_all(&writer, "environments", FIELD_ENVIRONMENT_INFO, &answer);
 	writer_open_array(&writer, "languages");
 	writer_string(&writer, NULL, "python");
 	writer_close_array(&writer);

@@ -182,8 +182,6 @@ static char *read_command(int fd)
 static _Noreturn void become_command(const struct init *init, const int fds[PACKET_FDS_MAX],
 				     const struct init_limits *limits)
 {
-	static char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/workspace",
-					     "LANG=C.UTF-8", "TMPDIR=/tmp", NULL };
 	const char *step = "";
 	char *command = read_command(fds[3]);
 	struct child_plan plan = { .keep_fd = -1,
@@ -203,7 +201,7 @@ static _Noreturn void become_command(const struct init *init, const int fds[PACK
 		_exit(EXIT_SETUP);
 	(void)signal(SIGPIPE, SIG_DFL); /* python ignores it; shells expect it */
 	char *const arguments[] = { "sh", "-c", command, NULL };
-	execve("/bin/sh", arguments, environment);
+	execve("/bin/sh", arguments, environ); /* the zygote's, as for programs */
 	_exit(127);
 }
 

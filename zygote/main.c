@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,10 @@
 #include "zygote/python/python.h"
 #include "zygote/sibling.h"
 #include "zygote/init.h"
+
+#ifndef PYTHON_PROGRAM
+#define PYTHON_PROGRAM "/usr/bin/python3"
+#endif
 
 enum { INIT_SOCKET, MAILBOX, SPAWN_FDS };
 
@@ -74,13 +79,49 @@ static void serve(void)
 	}
 }
 
+/* NAME=VALUE, and words that say yes. */
+static bool read_arguments(char **argv, struct python_options *ret_options)
+{
+	const struct {
+		const char *name;
+		const char **value;
+	} texts[] = {
+		{ "python=", &ret_options->program },
+		{ "preloads=", &ret_options->preloads },
+		{ "warm_up=", &ret_options->warm_up },
+	};
+
+	for (char **argument = argv + 1; *argument; argument++) {
+		bool known = false;
+
+		for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+			size_t length = strlen(texts[i].name);
+
+			if (strncmp(*argument, texts[i].name, length))
+				continue;
+			*texts[i].value = *argument + length;
+			known = true;
+		}
+		if (!strcmp(*argument, "strict"))
+			known = ret_options->strict = true;
+		if (!strcmp(*argument, "verbose"))
+			known = ret_options->verbose = true;
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
+	struct python_options options = { .program = PYTHON_PROGRAM, .preloads = "" };
 	struct spawn_reply warm = { 0 };
 	int error;
 
-	if (argc != 2) {
-		fprintf(stderr, "zygote: started by the executor, as: zygote PRELOADS\n");
+	(void)argc;
+	if (!read_arguments(argv, &options)) {
+		fprintf(stderr, "zygote: started by the executor, as: zygote [python=FILE] "
+				"[preloads=NAMES] [warm_up=FILE] [strict] [verbose]\n");
 		return 2;
 	}
 	(void)prctl(PR_SET_NAME, "zygote", 0, 0, 0);
@@ -91,7 +132,7 @@ int main(int argc, char **argv)
 			strerror(-error));
 		return 1;
 	}
-	if (python_start(argv[1]))
+	if (python_start(&options))
 		return 1;
 	sibling_prepare();
 	if (packet_send(ZYGOTE_SOCKET_FD, &warm, sizeof warm, NULL, 0))

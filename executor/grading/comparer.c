@@ -55,7 +55,8 @@ static void drop_sandbox(struct comparer *comparer)
 static enum comparer_state get_sandbox(struct comparer *comparer)
 {
 	comparer->state = COMPARER_WAITS;
-	comparer->waiter = (struct waiter){ .pool = comparer->submission->executor->pool,
+	comparer->waiter = (struct waiter){ .pool = environment_pool(environments_base(
+						    comparer->submission->executor->environments)),
 					    .granted = on_granted,
 					    .expired = on_expired };
 	if (!admission_enter(comparer->submission->executor->admission, &comparer->waiter))

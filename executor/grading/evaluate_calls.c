@@ -11,6 +11,8 @@ enum { BUSY_RETRY_MS = 1000 };
 static void let_go(struct evaluation *evaluation)
 {
 	evaluation_close(evaluation);
+	if (evaluation->submission.environment)
+		environment_release(evaluation->submission.environment);
 	submission_reset(&evaluation->submission);
 	free(evaluation);
 }

@@ -1,3 +1,4 @@
+#include "executor/environments/environment_calls.h"
 #include "executor/grading/submission.h"
 
 #include <stdlib.h>
@@ -74,10 +75,23 @@ static bool read_cases(struct submission *submission)
 	return false;
 }
 
-/* A session lends its profile and its limits; where a profile is named there need
+static bool hold_environment(struct call *call, struct environment *environment,
+			     struct environment **ret_environment)
+{
+	int error = environment_hold(environment);
+
+	if (error)
+		req_refuse_internal(call, "start the environment", error);
+	else
+		*ret_environment = environment;
+	return !error;
+}
+
+/* A session lends its profile, its limits and its environment; where a profile is named there need
  * not be one. */
 static bool read_base(struct executor *executor, struct call *call,
-		      const struct profile **ret_profile, const struct limits **ret_base)
+		      const struct profile **ret_profile, struct environment **ret_environment,
+		      struct limits *ret_base)
 {
 	struct field_view id = req_optional(call, FIELD_SESSION_ID);
 	struct session *session =
@@ -92,7 +106,14 @@ static bool read_base(struct executor *executor, struct call *call,
 		return false;
 	if (session)
 		*ret_profile = session->profile;
-	*ret_base = session ? &session->limits : &(*ret_profile)->limits;
+	if (session && !fields_has(call->fields, call->length, FIELD_ENVIRONMENT)) {
+		*ret_base = session->limits;
+		return hold_environment(call, session->environment, ret_environment);
+	}
+	if (!req_held_environment(call, executor->environments, *ret_profile, ret_environment))
+		return false;
+	*ret_base = session ? session->limits
+			    : environment_limits(*ret_environment, &(*ret_profile)->limits);
 	return true;
 }
 
@@ -108,14 +129,15 @@ static size_t choose_display_bytes(size_t count)
 bool submission_read(struct submission *submission, struct executor *executor, struct call *call)
 {
 	const struct profile *profile;
-	const struct limits *base;
+	struct limits base;
 	struct field_view code;
 
 	*submission = (struct submission){ .executor = executor,
 					   .call = call,
 					   .load = BUFFER_INIT(MAILBOX_REPORT_MAX) };
-	if (!read_base(executor, call, &profile, &base) || !req_code(call, &code) ||
-	    !req_limits(call, base, &submission->limits) || !read_cases(submission))
+	if (!read_base(executor, call, &profile, &submission->environment, &base) ||
+	    !req_code(call, &code) || !req_limits(call, &base, &submission->limits) ||
+	    !read_cases(submission))
 		return false;
 	submission->flags = profile->readonly ? MAILBOX_READONLY : 0;
 	submission->wants_files = fields_number(call->fields, call->length, FIELD_WANT_FILES, 0);

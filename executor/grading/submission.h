@@ -29,6 +29,7 @@ struct judged {
 struct submission {
 	struct executor *executor;
 	struct call *call;    /* its fields are read for as long as it is judged */
+	struct environment *environment; /* held for it by submission_read() */
 	struct limits limits; /* of each case */
 	uint32_t flags;       /* enum mailbox_flag */
 	bool wants_files;     /* the session's, in every sandbox */

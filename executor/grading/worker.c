@@ -162,7 +162,7 @@ static enum worker_state open(struct worker *worker, const void *detail)
 	(void)detail;
 	worker->state = WORKER_WAITS;
 	worker->waiter = (struct waiter){
-		.pool = worker->submission->executor->pool,
+		.pool = environment_pool(worker->submission->environment),
 		.runs = true,
 		.granted = on_granted,
 		.expired = on_expired,

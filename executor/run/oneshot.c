@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "executor/environments/environment_calls.h"
 #include "executor/executor.h"
 #include "common/log.h"
 #include "executor/server/request.h"
@@ -15,6 +16,7 @@ enum { FILES_MS = 30000 };
 struct oneshot {
 	struct executor *executor;
 	struct call *call;
+	struct environment *environment; /* held */
 	struct waiter waiter;
 	struct loop_timer timer; /* for the files */
 	struct limits limits;
@@ -36,6 +38,7 @@ static void let_go(struct oneshot *oneshot)
 		oneshot->sandbox = NULL;
 		admission_leave(executor->admission);
 	}
+	environment_release(oneshot->environment);
 	free(oneshot);
 }
 
@@ -63,15 +66,18 @@ static void log_outcome(const struct call *call, const struct outcome *outcome)
 		 (unsigned long long)outcome->wall_us, (unsigned long long)outcome->cpu_us);
 }
 
-static void on_finished(void *context, const struct outcome *outcome)
+static void on_finished(void *context, const struct outcome *run_outcome)
 {
 	struct oneshot *oneshot = context;
 	struct call *call = oneshot->call;
 	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
+	struct outcome outcome = *run_outcome;
+	char note[IMPORT_NOTE_BYTES];
 
 	oneshot->executor->counters[COUNTER_RUNS]++;
-	log_outcome(call, outcome);
-	int error = outcome_put(outcome, &fields);
+	log_outcome(call, &outcome);
+	import_note(oneshot->executor->environments, &outcome, note);
+	int error = outcome_put(&outcome, &fields);
 	let_go(oneshot);
 	if (error)
 		req_refuse_internal(call, "render the outcome", error);
@@ -181,25 +187,36 @@ void oneshot_handle(void *context, struct call *call)
 {
 	struct executor *executor = context;
 	const struct profile *profile;
-	struct limits limits;
+	struct environment *environment;
+	struct limits base, limits;
 	struct field_view code;
 
 	if (!req_profile(call, &profile) || !req_code(call, &code) ||
-	    !req_limits(call, &profile->limits, &limits))
+	    !req_held_environment(call, executor->environments, profile, &environment))
 		return;
+	base = environment_limits(environment, &profile->limits);
+	if (!req_limits(call, &base, &limits)) {
+		environment_release(environment);
+		return;
+	}
 	struct oneshot *oneshot = calloc(1, sizeof *oneshot);
 	if (!oneshot) {
+		environment_release(environment);
 		req_refuse_internal(call, "remember the run", -ENOMEM);
 		return;
 	}
 	oneshot->executor = executor;
 	oneshot->call = call;
+	oneshot->environment = environment;
 	oneshot->limits = limits;
 	oneshot->flags = profile->readonly ? MAILBOX_READONLY : 0;
 	if (fields_number(call->fields, call->length, FIELD_RESTRICTED, 0))
 		oneshot->flags |= MAILBOX_RESTRICTED;
 	oneshot->waiter = (struct waiter){
-		.pool = executor->pool, .runs = true, .granted = on_granted, .expired = on_expired
+		.pool = environment_pool(environment),
+		.runs = true,
+		.granted = on_granted,
+		.expired = on_expired,
 	};
 	call->context = oneshot;
 	call->cancel = on_cancel;

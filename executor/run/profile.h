@@ -20,6 +20,7 @@ enum profile_id {
 
 struct profile {
 	const char *name;
+	char *environment;     /* the package environment of who names none */
 	struct limits limits;
 	bool readonly;         /* the file-system profile `readonly` */
 	uint64_t sessions;     /* at most, of this profile */

@@ -37,7 +37,7 @@ struct doctor {
 	char output[OUTPUT_BYTES + 1];
 	size_t output_length;
 	char python[32];
-	struct buffer packages; /* FIELD_PACKAGE, ready to be sent */
+	struct buffer packages;    /* FIELD_PACKAGE, ready to be sent */
 	struct finding findings[]; /* one a wall */
 };
 
@@ -143,7 +143,9 @@ static void on_finished(void *context, const struct outcome *outcome)
 
 		find_out(doctor, probe->wall, strlen(probe->wall),
 			 outcome->reason == probe->ends_by ? HOLDS : BROKEN,
-			 outcome->reason == probe->ends_by ? "" : reason ? reason : "no limit met");
+			 outcome->reason == probe->ends_by ? ""
+			 : reason                          ? reason
+							   : "no limit met");
 	}
 	read_output(doctor);
 	if (!probe->wall && outcome->status != STATUS_SUCCESS)
@@ -199,19 +201,19 @@ static void on_sandbox(struct waiter *waiter, struct sandbox *sandbox)
 	doctor->code = code_of(probe);
 	int error = doctor->code ? 0 : -ENOMEM;
 	if (!error)
-		error = run_begin(&(struct run_config){
-					  .loop = doctor->executor->loop,
-					  .sandbox = sandbox,
-					  .limits = limits,
-					  .cpu_percent = doctor->executor->options.cpu_percent,
-					  .job = { .kind = JOB_SCRIPT,
-						   .flags = probe->flags,
-						   .payload = doctor->code,
-						   .payload_length = strlen(doctor->code) },
-					  .owner = { .output = on_output,
-						     .finished = on_finished,
-						     .context = doctor } },
-				  &doctor->run);
+		error = run_begin(
+			&(struct run_config){ .loop = doctor->executor->loop,
+					      .sandbox = sandbox,
+					      .limits = limits,
+					      .cpu_percent = doctor->executor->options.cpu_percent,
+					      .job = { .kind = JOB_SCRIPT,
+						       .flags = probe->flags,
+						       .payload = doctor->code,
+						       .payload_length = strlen(doctor->code) },
+					      .owner = { .output = on_output,
+							 .finished = on_finished,
+							 .context = doctor } },
+			&doctor->run);
 	if (error) {
 		log_error("doctor: cannot run a probe: %s", strerror(-error));
 		let_go(doctor);
@@ -246,7 +248,8 @@ static void next_probe(struct doctor *doctor)
 		end(doctor);
 		return;
 	}
-	doctor->waiter = (struct waiter){ .pool = doctor->executor->pool,
+	doctor->waiter = (struct waiter){ .pool = environment_pool(environments_base(
+						  doctor->executor->environments)),
 					  .granted = on_sandbox,
 					  .expired = on_expired };
 	if (admission_enter(doctor->executor->admission, &doctor->waiter))
@@ -256,8 +259,7 @@ static void next_probe(struct doctor *doctor)
 int doctor_begin(struct executor *executor, void (*ended)(struct executor *executor),
 		 struct doctor **ret_doctor)
 {
-	struct doctor *doctor =
-		calloc(1, sizeof *doctor + wall_count * sizeof *doctor->findings);
+	struct doctor *doctor = calloc(1, sizeof *doctor + wall_count * sizeof *doctor->findings);
 	int error;
 
 	if (!doctor)
@@ -330,8 +332,8 @@ static void print_core_pattern(FILE *out)
 	pattern[strcspn(pattern, "\n")] = '\0';
 	fprintf(out, "  %-22s %s%s\n", "core_pattern", pattern,
 		*pattern == '|' ? "  (a crash inside starts this program on the host; better: "
-				  "sysctl kernel.core_pattern=core)" :
-				  "");
+				  "sysctl kernel.core_pattern=core)"
+				: "");
 }
 
 void doctor_print(const struct doctor *doctor, FILE *out)
@@ -368,8 +370,9 @@ void doctor_print(const struct doctor *doctor, FILE *out)
 			(unsigned long long)l->open_files, (unsigned long long)l->workspace_bytes,
 			(unsigned long long)l->workspace_inodes);
 	}
-	fprintf(out, "%s\n", doctor_healthy(doctor) ? "Every wall holds." :
-						      "NOT SAFE: the executor would not serve.");
+	fprintf(out, "%s\n",
+		doctor_healthy(doctor) ? "Every wall holds."
+				       : "NOT SAFE: the executor would not serve.");
 }
 
 int doctor_put(const struct doctor *doctor, struct buffer *list)
@@ -388,8 +391,7 @@ int doctor_put(const struct doctor *doctor, struct buffer *list)
 	}
 	if (!error)
 		error = fields_put_text(list, FIELD_PYTHON, doctor->python);
-	return error ? error :
-		       buffer_append(list, doctor->packages.data, doctor->packages.length);
+	return error ? error : buffer_append(list, doctor->packages.data, doctor->packages.length);
 }
 
 void doctor_free(struct doctor *doctor)

@@ -33,8 +33,8 @@ static int put_counters(const struct executor *executor, struct buffer *list)
 		{ "queued", admission_queued(executor->admission) },
 		{ "sessions", executor->session_count },
 		{ "sandboxes", sandboxes_count(executor->sandboxes) },
-		{ "pool_ready", pool_ready(executor->pool) },
-		{ "zygotes_warm", zygote_pool_warm_count(executor->zygote_pool) },
+		{ "pool_ready", environments_ready(executor->environments) },
+		{ "zygotes_warm", environments_warm_zygotes(executor->environments) },
 		{ "limit_running", executor->options.running },
 		{ "limit_queue", executor->options.queue },
 		{ "limit_sessions", executor->options.sessions },
@@ -69,6 +69,8 @@ void info_handle(void *context, struct call *call)
 		error = doctor_put(executor->doctor, &fields);
 	if (!error)
 		error = put_counters(executor, &fields);
+	if (!error)
+		error = environments_put(executor->environments, &fields);
 	for (size_t i = 0; !error && i < PROFILE_COUNT; i++)
 		error = put_profile(&fields, &profiles[i]);
 	if (error)

@@ -104,7 +104,9 @@ static void on_no_sandbox(struct waiter *waiter)
 static bool get_sandbox(struct session *session)
 {
 	session->phase = SESSION_WAITS;
-	session->waiter = (struct waiter){ .pool = session->executor->pool,
+	if (environment_start(session->environment))
+		return false;
+	session->waiter = (struct waiter){ .pool = environment_pool(session->environment),
 					   .granted = on_sandbox,
 					   .expired = on_no_sandbox };
 	return admission_enter(session->executor->admission, &session->waiter) == 0;
@@ -171,18 +173,23 @@ void session_give_workspace(struct session *session, struct call *call)
 /* -- beginning and end ------------------------------------------------------------ */
 
 struct session *session_new(struct executor *executor, const struct profile *profile,
-			    const struct limits *limits, const struct session_limits *terms,
-			    const char *id, size_t id_length, const char *client,
-			    size_t client_length)
+			    struct environment *environment, const struct limits *limits,
+			    const struct session_limits *terms, const char *id, size_t id_length,
+			    const char *client, size_t client_length)
 {
 	struct session *session = calloc(1, sizeof *session);
 
 	if (!session)
 		return NULL;
+	if (environment_hold(environment)) {
+		free(session);
+		return NULL;
+	}
 	if (client_length > SESSION_CLIENT_MAX)
 		client_length = SESSION_CLIENT_MAX;
 	session->executor = executor;
 	session->profile = profile;
+	session->environment = environment;
 	session->limits = *limits;
 	session->terms = *terms;
 	memcpy(session->id, id, id_length);
@@ -244,6 +251,7 @@ void session_end(struct session *session, const char *message)
 	}
 	session->current = NULL;
 	session->sandbox = NULL;
+	environment_release(session->environment);
 	history_free(&session->history);
 	session_be_empty(session);
 	/* whoever is in the middle of something with it finds it ended, not freed */

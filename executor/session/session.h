@@ -59,6 +59,7 @@ struct session {
 	char id[SESSION_ID_MAX + 1];
 	char client[SESSION_CLIENT_MAX + 1];
 	const struct profile *profile;
+	struct environment *environment; /* held until the end */
 	struct limits limits;
 	struct session_limits terms;
 	enum session_phase phase;
@@ -90,7 +91,7 @@ struct session *session_find(struct executor *executor, const char *id, size_t l
 /* A new session, without a sandbox yet; asks for one. The caller has checked the
  * id and the limits on sessions. NULL without memory. */
 struct session *session_new(struct executor *executor, const struct profile *profile,
-			    const struct limits *limits, const struct session_limits *terms,
+			    struct environment *environment, const struct limits *limits, const struct session_limits *terms,
 			    const char *id, size_t id_length, const char *client,
 			    size_t client_length);
 

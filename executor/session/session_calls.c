@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "executor/environments/environment_calls.h"
 #include "common/log.h"
 #include "executor/server/request.h"
 #include "executor/session/session.h"
@@ -88,17 +89,21 @@ static struct session *make(struct executor *executor, struct call *call)
 	struct field_view client = req_optional(call, FIELD_CLIENT);
 	struct field_view id;
 	const struct profile *profile;
-	struct limits limits;
+	struct environment *environment;
+	struct limits base, limits;
 	struct session_limits terms;
 
 	if (!req_id(call, &id) || !req_profile(call, &profile) ||
-	    !req_limits(call, &profile->limits, &limits) ||
+	    !req_environment(call, executor->environments, profile, &environment))
+		return NULL;
+	base = environment_limits(environment, &profile->limits);
+	if (!req_limits(call, &base, &limits) ||
 	    !req_session_limits(call, &profile->session, &terms) ||
 	    !room_for_one_more(executor, call, profile, &client))
 		return NULL;
 	struct session *session =
-		session_new(executor, profile, &limits, &terms, (const char *)id.value, id.length,
-			    (const char *)client.value, client.length);
+		session_new(executor, profile, environment, &limits, &terms, (const char *)id.value,
+			    id.length, (const char *)client.value, client.length);
 	if (!session)
 		call_refuse_busy(call, REFUSAL_BUSY, "The service is busy: no sandbox is free.",
 				 admission_retry_ms(executor->admission));
@@ -123,6 +128,9 @@ static int put_session(const struct session *session, struct buffer *list)
 
 	if (!error)
 		error = fields_put_text(list, FIELD_PROFILE, session->profile->name);
+	if (!error)
+		error = fields_put_text(list, FIELD_ENVIRONMENT,
+					environment_manifest(session->environment)->name);
 	for (size_t i = 0; !error && i < sizeof numbers / sizeof *numbers; i++)
 		error = fields_put_number(list, numbers[i].field, numbers[i].value);
 	if (!error)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "executor/environments/environment_calls.h"
 #include "common/job.h"
 #include "common/log.h"
 #include "executor/server/request.h"
@@ -66,8 +67,11 @@ static void log_cell(const struct session *session, const char *id, const struct
 static int render(const struct session *session, const struct outcome *outcome,
 		  struct buffer *fields)
 {
-	int error = outcome_put(outcome, fields);
+	struct outcome noted = *outcome;
+	char note[IMPORT_NOTE_BYTES];
 
+	import_note(session->executor->environments, &noted, note);
+	int error = outcome_put(&noted, fields);
 	if (!error)
 		error = fields_put_number(fields, FIELD_EXECUTION, session->executions);
 	if (!error)

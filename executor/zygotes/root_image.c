@@ -24,12 +24,13 @@ static const char place[] = "/media";
 
 enum { LINKS_MAX = 16 /* followed from one path */ };
 
-/* What every image has: Python, and what programs load without naming it. */
+/* What every image has: Python, and what programs load without naming it; wheels bring
+ * all their libraries but C's and C++'s. */
 static const char own_packages[] =
 	"python3 python3-minimal libpython3-stdlib "
 	"python" PYTHON_VERSION " python" PYTHON_VERSION "-minimal "
 	"libpython" PYTHON_VERSION "-stdlib libpython" PYTHON_VERSION "-minimal "
-	"libc-bin libgcc-s1 libmagic-mgc ncurses-base tzdata";
+	"libc6 libc-bin libgcc-s1 libmagic-mgc libstdc++6 ncurses-base tzdata";
 
 /* Not programs, not needed by any, and most of what there is. */
 static const char *const left_out[] = {
@@ -74,7 +75,8 @@ static bool is_wanted(const char *path)
 	for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
 		if (!strncmp(path, left_out[i], strlen(left_out[i])))
 			return false;
-	return inside && !strstr(path, "/../");
+	/* conversions of character sets: large, and Python has its own */
+	return inside && !strstr(path, "/../") && !strstr(path, "/gconv/");
 }
 
 /* -- copying ------------------------------------------------------------------------ */

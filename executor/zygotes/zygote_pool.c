@@ -26,7 +26,6 @@ enum {
 	ANSWER_MS = 8000, /* forking takes a few ms, on a loaded machine a few more */
 	WARM_MS = 120000, /* imports may be many */
 	PROGRAM_FD = 4,
-	COLD_DEATHS_MAX = 3,
 };
 
 struct zygote {
@@ -44,10 +43,9 @@ struct zygote {
 
 struct zygote_pool {
 	struct zygote_pool_config config;
-	size_t next; /* whose turn it is */
+	size_t next;          /* whose turn it is */
 	uint64_t cold_deaths; /* before any has become warm */
 	bool ever_warm;
-	bool closing;
 	struct zygote zygotes[];
 };
 
@@ -96,16 +94,68 @@ static void score_for_oom(void)
 		log_warn("zygote: its oom score cannot be set: %s", strerror(errno));
 }
 
+enum { ARGUMENTS_MAX = 8, VARIABLES_MAX = 40 };
+
+static char *joined(const char *name, const char *value)
+{
+	char *text = NULL;
+
+	return asprintf(&text, "%s%s", name, value) < 0 ? NULL : text;
+}
+
+static void fill_arguments(const struct zygote_pool_config *config, char *arguments[ARGUMENTS_MAX])
+{
+	size_t count = 0;
+
+	arguments[count++] = strdup("vivarium-zygote");
+	arguments[count++] = joined("preloads=", config->preloads);
+	if (config->python && *config->python)
+		arguments[count++] = joined("python=", config->python);
+	if (config->warm_up && *config->warm_up)
+		arguments[count++] = joined("warm_up=", config->warm_up);
+	if (config->strict)
+		arguments[count++] = strdup("strict");
+	if (config->verbose)
+		arguments[count++] = strdup("verbose");
+	arguments[count] = NULL;
+}
+
+/* The pool's own come first: who looks a name up finds the first. */
+static void fill_environment(const struct zygote_pool_config *config,
+			     char *environment[VARIABLES_MAX])
+{
+	static const char *const common[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
+					      "HOME=/workspace", "TMPDIR=/tmp" };
+	enum { COMMON = sizeof common / sizeof *common };
+	char *copy = strdup(config->variables ? config->variables : ""), *rest = NULL;
+	size_t count = 0;
+
+	for (char *variable = copy ? strtok_r(copy, " ", &rest) : NULL;
+	     variable && count < VARIABLES_MAX - COMMON - 1; variable = strtok_r(NULL, " ", &rest))
+		environment[count++] = variable;
+	for (size_t i = 0; i < COMMON; i++) {
+		size_t name = strcspn(common[i], "=") + 1;
+		size_t same = 0;
+
+		while (same < count && strncmp(environment[same], common[i], name))
+			same++;
+		if (same == count)
+			environment[count++] = strdup(common[i]);
+	}
+	environment[count] = NULL;
+}
+
 static _Noreturn void become_zygote(const struct zygote_pool_config *config, int socket)
 {
 	char step[ROOT_STEP_BYTES] = "";
-	char *const arguments[] = { "vivarium-zygote", (char *)(uintptr_t)config->preloads, NULL };
-	char *const environment[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
-				      "HOME=/workspace", "TMPDIR=/tmp", NULL };
+	char *arguments[ARGUMENTS_MAX], *environment[VARIABLES_MAX];
 	sigset_t none;
 
 	score_for_oom();
 	int error = root_enter(&config->root, step);
+
+	fill_arguments(config, arguments);
+	fill_environment(config, environment);
 
 	if (!error) {
 		snprintf(step, sizeof step, "arrange descriptors");
@@ -131,10 +181,12 @@ static _Noreturn void become_zygote(const struct zygote_pool_config *config, int
 
 /* -- in the daemon ---------------------------------------------------------- */
 
-static void retire(struct zygote *zygote)
+/* How it died, or that we ended it. */
+static int retire(struct zygote *zygote)
 {
 	uint64_t generation = zygote->generation;
 	struct zygote_pool *zygote_pool = zygote->zygote_pool;
+	int status = 0;
 
 	loop_remove(zygote_pool->config.loop, &zygote->source);
 	if (zygote->source.fd >= 0)
@@ -142,7 +194,7 @@ static void retire(struct zygote *zygote)
 	zygote->source.fd = -1;
 	if (zygote->pid > 0) {
 		(void)kill(zygote->pid, SIGKILL);
-		while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
+		while (waitpid(zygote->pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}
 	zygote->pid = 0;
@@ -151,8 +203,8 @@ static void retire(struct zygote *zygote)
 	zygote->pending = 0;
 	loop_clear_timer(zygote_pool->config.loop, &zygote->timer);
 	loop_clear_timer(zygote_pool->config.loop, &zygote->silence);
-	if (!zygote_pool->closing)
-		zygote_pool->config.retired(zygote_pool->config.context, generation);
+	zygote_pool->config.retired(zygote_pool->config.context, generation);
+	return status;
 }
 
 static void on_restart(struct loop_timer *timer)
@@ -164,8 +216,9 @@ static void replace_if_done(struct zygote *zygote)
 {
 	if (!zygote->tired || zygote->pending)
 		return;
-	log_info("zygote %llu has forked %llu times; replacing it",
-		 (unsigned long long)zygote->generation, (unsigned long long)zygote->forks);
+	log_info("zygote %llu of environment %s has forked %llu times; replacing it",
+		 (unsigned long long)zygote->generation, zygote->zygote_pool->config.name,
+		 (unsigned long long)zygote->forks);
 	retire(zygote);
 	start(zygote);
 }
@@ -182,12 +235,21 @@ static void on_death(struct zygote *zygote)
 {
 	struct zygote_pool *zygote_pool = zygote->zygote_pool;
 
-	log_error("zygote %llu has died; starting another", (unsigned long long)zygote->generation);
-	retire(zygote);
+	uint64_t generation = zygote->generation;
+	int status = retire(zygote);
+
+	log_error("zygote %llu of environment %s has died: %s %d%s%s%s",
+		  (unsigned long long)generation, zygote_pool->config.name,
+		  WIFSIGNALED(status) ? "signal" : "exit status",
+		  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		  WIFSIGNALED(status) ? " (" : "",
+		  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "",
+		  WIFSIGNALED(status) ? ")" : "");
 	if (loop_set_timer(zygote_pool->config.loop, &zygote->timer,
 			   loop_now_us() + RESTART_MS * 1000, on_restart))
 		log_error("zygote: no memory for a timer");
-	if (!zygote_pool->ever_warm && ++zygote_pool->cold_deaths == COLD_DEATHS_MAX)
+	if (!zygote_pool->ever_warm &&
+	    ++zygote_pool->cold_deaths == zygote_pool->config.cold_deaths)
 		zygote_pool->config.hopeless(zygote_pool->config.context);
 }
 
@@ -220,7 +282,8 @@ static void on_warm(struct zygote *zygote)
 	if (zygote_pool->config.max_age_ms)
 		(void)loop_set_timer(zygote_pool->config.loop, &zygote->timer,
 				     loop_now_us() + zygote_pool->config.max_age_ms * 1000, on_age);
-	log_debug("zygote %llu is warm", (unsigned long long)zygote->generation);
+	log_debug("zygote %llu of environment %s is warm", (unsigned long long)zygote->generation,
+		  zygote_pool->config.name);
 	zygote_pool->config.warm(zygote_pool->config.context);
 }
 
@@ -349,9 +412,7 @@ void zygote_pool_free(struct zygote_pool *zygote_pool)
 {
 	if (!zygote_pool)
 		return;
-	zygote_pool->closing = true;
 	for (size_t i = 0; i < zygote_pool->config.zygotes; i++)
 		retire(&zygote_pool->zygotes[i]);
-	close(zygote_pool->config.program);
 	free(zygote_pool);
 }

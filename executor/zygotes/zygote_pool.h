@@ -18,12 +18,18 @@ struct zygote_pool;
 
 struct zygote_pool_config {
 	struct loop *loop;
+	const char *name; /* of the environment, for the log; this and all texts are the caller's */
 	size_t zygotes;
 	uint64_t max_forks;  /* of one zygote, then it is replaced */
 	uint64_t max_age_ms;
 	const char *preloads;
-	struct root_plan root; /* where they live; its texts are the caller's */
-	int program;         /* the zygote's executable, open; the zygote pool's to close */
+	const char *python;    /* its program; "": the system's */
+	const char *warm_up;   /* a file of Python to run after the imports; "": none */
+	const char *variables; /* NAME=VALUE for its environment, between spaces */
+	bool strict;           /* what cannot be imported is an error */
+	bool verbose;          /* say what is imported */
+	struct root_plan root; /* where they live */
+	int program;         /* the zygote's executable, open; the caller's */
 	uid_t uid;           /* the zygotes' own */
 
 	/* an init has been spawned, or not: pid < 0 is -errno and pidfd -1. The
@@ -31,7 +37,9 @@ struct zygote_pool_config {
 	void (*spawned)(void *context, uint64_t cookie, pid_t pid, int pidfd);
 	/* A zygote has become warm: waiting sandboxes can be spawned. */
 	void (*warm)(void *context);
-	/* None has ever become warm, and they keep dying: the log says why. */
+	uint64_t cold_deaths; /* so many, before any has become warm, are hopeless */
+	/* None has ever become warm, and they keep dying: the log says why. Not to be
+	 * answered by zygote_pool_free() at once. */
 	void (*hopeless)(void *context);
 	/* The zygote of this generation is no longer used, and answers no more. */
 	void (*retired)(void *context, uint64_t generation);

@@ -160,6 +160,7 @@ static int encode(struct executor_client *client, const struct exec_request *req
 	failed = failed ? failed : fields_put_text(out, FIELD_REQUEST_ID, request->request_id);
 	failed = failed ? failed : fields_put_text(out, FIELD_CLIENT, request->client);
 	failed = failed ? failed : fields_put_text(out, FIELD_PROFILE, request->profile);
+	failed = failed ? failed : put_text(out, FIELD_ENVIRONMENT, request->environment);
 	failed = failed ? failed : put_text(out, FIELD_SESSION_ID, request->session_id);
 	failed = failed ? failed : put_text(out, FIELD_CODE, request->code);
 	failed = failed ? failed : put_text(out, FIELD_STDIN, request->input);

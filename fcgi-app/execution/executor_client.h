@@ -40,6 +40,7 @@ struct exec_request {
 	const char *request_id;
 	const char *client;
 	const char *profile;
+	struct text environment;
 	struct text session_id;
 	struct text code;
 	struct text input; /* standard input; end of file follows in any case */

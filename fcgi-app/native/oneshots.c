@@ -34,6 +34,7 @@ void native_execute(struct exchange *exchange)
 	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
 	if (profile.data)
 		request.profile = profile.data;
+	request.environment = input_text(&input, "environment", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
 	limits_read(&input, LIMITS_OF_RUN, &request);
 	limits_read_timeout(&input, &request);
 	limits_read_memory(&input, &request);

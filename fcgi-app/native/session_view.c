@@ -70,6 +70,7 @@ static void write_session(struct json_writer *writer, struct list list)
 {
 	writer_text(writer, "id", text_in(list, FIELD_SESSION_ID));
 	writer_text(writer, "profile", text_in(list, FIELD_PROFILE));
+	writer_text(writer, "environment", text_in(list, FIELD_ENVIRONMENT));
 	view_time(writer, "created", number_in(list, FIELD_CREATED_MS));
 	view_time(writer, "last_used", number_in(list, FIELD_LAST_USED_MS));
 	view_time(writer, "expires", number_in(list, FIELD_EXPIRES_MS));

@@ -82,6 +82,7 @@ void sessions_create(struct exchange *exchange)
 	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
 	if (profile.data)
 		request.profile = profile.data;
+	request.environment = input_text(&input, "environment", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
 	limits_read(&input, LIMITS_OF_SESSION, &request);
 	limits_read_idle(&input, &request);
 	inline_files_read(&input, &files);

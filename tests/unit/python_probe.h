@@ -332,7 +332,10 @@ static inline int probe_start(void **state)
 {
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
-	return python_start("json random tempfile threading logging asyncio inspect");
+	return python_start(&(struct python_options){
+		.program = "/usr/bin/python3",
+		.preloads = "json random tempfile threading logging asyncio inspect",
+	});
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "executor/grading/comparer.h"
 #include "executor/session/session.h"
 #include "tests/unit/machine.h"
+#include "tests/unit/environment_standins.h"
 
 static struct executor executor;
 static struct submission submission;
@@ -90,7 +91,8 @@ static void on_news(void *context, enum comparer_news told)
 /* One case: waiting to be prepared, or run and waiting to be compared. */
 static void put_into(enum comparer_state state)
 {
-	bool prepares = state == COMPARER_CLOSED || state == COMPARER_WAITS || state == COMPARER_PREPARES;
+	bool prepares =
+		state == COMPARER_CLOSED || state == COMPARER_WAITS || state == COMPARER_PREPARES;
 
 	submission_reset(&submission);
 	set = (typeof(set)){ 0 };
@@ -124,17 +126,17 @@ static void make_report(bool with_result)
 	buffer_reset(&report);
 	assert_int_equal(fields_put_number(&one, FIELD_PASSED, 1), 0);
 	if (with_result)
-		assert_int_equal(
-			fields_put_bytes(&report, FIELD_CASE_RESULT, one.data, one.length), 0);
+		assert_int_equal(fields_put_bytes(&report, FIELD_CASE_RESULT, one.data, one.length),
+				 0);
 }
 
 static void expect(enum comparer_event event, bool good, enum comparer_state next,
 		   enum comparer_news told, const char *done)
 {
 	struct outcome outcome = { .status = good ? STATUS_SUCCESS : STATUS_FAILED };
-	const void *detail = event == COMPARER_GRANTED ? (const void *)a_sandbox :
-			     event == COMPARER_ENDED   ? (const void *)&outcome :
-							 NULL;
+	const void *detail = event == COMPARER_GRANTED ? (const void *)a_sandbox
+			     : event == COMPARER_ENDED ? (const void *)&outcome
+						       : NULL;
 
 	outcome.report = report.data;
 	outcome.report_length = report.length;
@@ -155,11 +157,14 @@ static const struct {
 	const char *done;
 } pairs[COMPARER_STATES][COMPARER_EVENTS] = {
 	[COMPARER_CLOSED] = { [COMPARER_OPEN] = { COMPARER_WAITS, COMPARER_NO_NEWS, " enter" },
-			      [COMPARER_CLOSE] = { COMPARER_CLOSED, COMPARER_NO_NEWS, " withdraw" } },
-	[COMPARER_WAITS] = { [COMPARER_GRANTED] = { COMPARER_PREPARES, COMPARER_NO_NEWS, " prepare" },
+			      [COMPARER_CLOSE] = { COMPARER_CLOSED, COMPARER_NO_NEWS,
+						   " withdraw" } },
+	[COMPARER_WAITS] = { [COMPARER_GRANTED] = { COMPARER_PREPARES, COMPARER_NO_NEWS,
+						    " prepare" },
 			     [COMPARER_EXPIRED] = { COMPARER_CLOSED, COMPARER_REFUSED, "" },
 			     [COMPARER_WORK] = { COMPARER_WAITS, COMPARER_NO_NEWS, "" },
-			     [COMPARER_CLOSE] = { COMPARER_CLOSED, COMPARER_NO_NEWS, " withdraw" } },
+			     [COMPARER_CLOSE] = { COMPARER_CLOSED, COMPARER_NO_NEWS,
+						  " withdraw" } },
 	[COMPARER_RESTS] = { [COMPARER_WORK] = { COMPARER_COMPARES, COMPARER_NO_NEWS, " compare" },
 			     [COMPARER_LOST] = { COMPARER_WAITS, COMPARER_NO_NEWS, " kill enter" },
 			     [COMPARER_CLOSE] = { COMPARER_CLOSED, COMPARER_NO_NEWS,
@@ -175,9 +180,9 @@ static const struct {
 
 static void expect_impossible(enum comparer_state state, enum comparer_event event)
 {
-	const char *done = state > COMPARER_RESTS  ? " withdraw free kill" :
-			   state == COMPARER_RESTS ? " withdraw kill" :
-						     " withdraw";
+	const char *done = state > COMPARER_RESTS    ? " withdraw free kill"
+			   : state == COMPARER_RESTS ? " withdraw kill"
+						     : " withdraw";
 
 	expect(event, true, COMPARER_CLOSED, COMPARER_REFUSED, done);
 }
@@ -213,7 +218,8 @@ static void test_verdicts(void **state)
 	submission.cases[0].outcome.status = STATUS_TIMEOUT;
 	expect(COMPARER_ENDED, true, COMPARER_RESTS, COMPARER_CHANGED, " free");
 	assert_int_equal(submission_passed(&submission), 0);
-	make_report(false); /* no result for the case: it fails, in a sandbox that is not trusted again */
+	make_report(
+		false); /* no result for the case: it fails, in a sandbox that is not trusted again */
 	put_into(COMPARER_COMPARES);
 	expect(COMPARER_ENDED, true, COMPARER_WAITS, COMPARER_CHANGED, " free kill enter");
 	assert_int_equal(submission.cases[0].progress, CASE_DONE);

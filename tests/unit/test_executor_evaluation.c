@@ -12,6 +12,7 @@
 #include "executor/server/request.h"
 #include "executor/session/session.h"
 #include "tests/unit/machine.h"
+#include "tests/unit/environment_standins.h"
 
 static struct executor executor;
 static struct call call;
@@ -55,9 +56,9 @@ void comparer_init(struct comparer *comparer, struct submission *submission,
 
 void comparer_handle(struct comparer *comparer, enum comparer_event event, const void *detail)
 {
-	static const char *const names[COMPARER_EVENTS] = { [COMPARER_OPEN] = "prepare",
-							    [COMPARER_WORK] = "work",
-							    [COMPARER_CLOSE] = "stop" };
+	static const char *const names[COMPARER_EVENTS] = {
+		[COMPARER_OPEN] = "prepare", [COMPARER_WORK] = "work", [COMPARER_CLOSE] = "stop"
+	};
 
 	(void)comparer;
 	(void)detail;
@@ -133,6 +134,13 @@ struct field_view req_optional(const struct call *given, unsigned field)
 	(void)given;
 	(void)field;
 	return (struct field_view){ 0 };
+}
+
+void req_refuse_internal(struct call *given, const char *what, int error)
+{
+	(void)given;
+	(void)what;
+	(void)error;
 }
 
 void call_refuse(struct call *given, enum refusal refusal, unsigned field, const char *format, ...)
@@ -229,9 +237,9 @@ static void expect_impossible(enum evaluation_state state, enum evaluation_event
 	bool ended = state == EVALUATION_ENDS;
 
 	expect(event, EVALUATION_ENDS,
-	       ended				? "" :
-	       state == EVALUATION_WORKS	? " stop close" :
-						  " stop");
+	       ended                       ? ""
+	       : state == EVALUATION_WORKS ? " stop close"
+					   : " stop");
 	assert_int_equal(evaluation.refusal, ended ? REFUSAL_COUNT : REFUSAL_INTERNAL);
 }
 

@@ -9,6 +9,7 @@
 #include "executor/grading/worker_jobs.h"
 #include "executor/session/session.h"
 #include "tests/unit/machine.h"
+#include "tests/unit/environment_standins.h"
 
 static struct executor executor;
 static struct submission submission;
@@ -205,13 +206,18 @@ static bool should_yield(void *context, const struct worker *given)
 
 static const bool has_sandbox[WORKER_STATES] = {
 	[WORKER_WANTS_FILES] = true, [WORKER_LOADS] = true,   [WORKER_FORKS] = true,
-	[WORKER_RUNS] = true,	     [WORKER_EXPECTS] = true, [WORKER_JOINS] = true,
+	[WORKER_RUNS] = true,        [WORKER_EXPECTS] = true, [WORKER_JOINS] = true,
 };
 static const bool has_run[WORKER_STATES] = {
-	[WORKER_LOADS] = true, [WORKER_RUNS] = true, [WORKER_EXPECTS] = true,
+	[WORKER_LOADS] = true,
+	[WORKER_RUNS] = true,
+	[WORKER_EXPECTS] = true,
 };
 static const bool has_case[WORKER_STATES] = {
-	[WORKER_LOADS] = true, [WORKER_FORKS] = true, [WORKER_RUNS] = true, [WORKER_EXPECTS] = true,
+	[WORKER_LOADS] = true,
+	[WORKER_FORKS] = true,
+	[WORKER_RUNS] = true,
+	[WORKER_EXPECTS] = true,
 };
 
 static void put_into(enum worker_state state)
@@ -229,9 +235,8 @@ static void put_into(enum worker_state state)
 					       .progress = has_case[state] ? CASE_RUNS : CASE_WAITS,
 					       .printed = BUFFER_INIT(100) };
 	worker_init(&worker, &submission,
-		    &(struct worker_owner){ .news = on_news,
-					    .should_yield = should_yield,
-					    .context = &worker });
+		    &(struct worker_owner){
+			    .news = on_news, .should_yield = should_yield, .context = &worker });
 	worker.state = state;
 	worker.granted = has_sandbox[state];
 	worker.sandbox = has_sandbox[state] ? a_sandbox : NULL;
@@ -244,9 +249,9 @@ static void put_into(enum worker_state state)
 
 static const void *detail_of(enum worker_event event)
 {
-	return event == WORKER_GRANTED ? (const void *)a_sandbox :
-	       event == WORKER_ENDED   ? (const void *)&an_outcome :
-					 NULL;
+	return event == WORKER_GRANTED ? (const void *)a_sandbox
+	       : event == WORKER_ENDED ? (const void *)&an_outcome
+				       : NULL;
 }
 
 static void expect(enum worker_event event, enum worker_state next, enum worker_news told,
@@ -277,9 +282,11 @@ static const struct {
 	[WORKER_WAITS] = { [WORKER_GRANTED] = { WORKER_LOADS, WORKER_NO_NEWS, " load" },
 			   [WORKER_EXPIRED] = { WORKER_CLOSED, WORKER_BUSY, "" },
 			   [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS, "" } },
-	[WORKER_WANTS_FILES] = { [WORKER_FILES_PUT] = { WORKER_LOADS, WORKER_NO_NEWS, " keep load" },
+	[WORKER_WANTS_FILES] = { [WORKER_FILES_PUT] = { WORKER_LOADS, WORKER_NO_NEWS,
+							" keep load" },
 				 [WORKER_LOST] = { WORKER_CLOSED, WORKER_CHANGED, " kill leave" },
-				 [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS, " kill leave" } },
+				 [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS,
+						    " kill leave" } },
 	[WORKER_LOADS] = { [WORKER_ENDED] = { WORKER_FORKS, WORKER_NO_NEWS, " free fork" },
 			   [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS, " free kill leave" } },
 	[WORKER_FORKS] = { [WORKER_IDLE] = { WORKER_RUNS, WORKER_NO_NEWS, " run" },
@@ -288,7 +295,8 @@ static const struct {
 	[WORKER_RUNS] = { [WORKER_ENDED] = { WORKER_JOINS, WORKER_CHANGED, " free join" },
 			  [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS, " free kill leave" } },
 	[WORKER_EXPECTS] = { [WORKER_ENDED] = { WORKER_JOINS, WORKER_CHANGED, " free join" },
-			     [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS, " free kill leave" } },
+			     [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS,
+						" free kill leave" } },
 	[WORKER_JOINS] = { [WORKER_IDLE] = { WORKER_FORKS, WORKER_NO_NEWS, " fork" },
 			   [WORKER_LOST] = { WORKER_CLOSED, WORKER_CHANGED, " kill leave" },
 			   [WORKER_CLOSE] = { WORKER_CLOSED, WORKER_NO_NEWS, " kill leave" } },
@@ -296,9 +304,9 @@ static const struct {
 
 static void expect_impossible(enum worker_state state, enum worker_event event)
 {
-	const char *done = has_run[state]     ? " free kill leave" :
-			   has_sandbox[state] ? " kill leave" :
-						"";
+	const char *done = has_run[state]       ? " free kill leave"
+			   : has_sandbox[state] ? " kill leave"
+						: "";
 
 	expect(event, WORKER_CLOSED, WORKER_CHANGED, done);
 	if (has_case[state]) {
@@ -317,7 +325,8 @@ static void test_every_pair(void **state)
 				expect((enum worker_event)event, pairs[from][event].next,
 				       pairs[from][event].news, pairs[from][event].done);
 			else
-				expect_impossible((enum worker_state)from, (enum worker_event)event);
+				expect_impossible((enum worker_state)from,
+						  (enum worker_event)event);
 		}
 }
 
@@ -427,10 +436,8 @@ static void test_after_a_case(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_pair),
-		cmocka_unit_test(test_waiting),
-		cmocka_unit_test(test_loading),
-		cmocka_unit_test(test_forking),
+		cmocka_unit_test(test_every_pair),   cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_loading),      cmocka_unit_test(test_forking),
 		cmocka_unit_test(test_after_a_case),
 	};
 

@@ -22,13 +22,22 @@
 #include "common/buffer.h"
 #include "common/job.h"
 
+/* What a zygote's Python is. */
+struct python_options {
+	const char *program;  /* sys.executable: the system's, or an environment's bin/python3 */
+	const char *preloads; /* modules to import, separated by spaces or commas */
+	const char *warm_up;  /* a file of Python to run once after that; NULL or "": none */
+	bool strict;          /* a preload or warm-up that fails is an error, not skipped */
+	bool verbose;         /* say on stderr what is imported, before it is */
+};
+
 /* Initialise CPython isolated from environment and user site, import the
- * modules named in `preloads` (separated by spaces or commas; one that is not
- * installed or fails to import is skipped and named on stderr), add the audit
- * hook, collect and gc.freeze(). os.environ is what the environment is now, and
- * OPENBLAS_NUM_THREADS and OMP_NUM_THREADS, 1 unless they are set.
- * 0 or -errno (-EBUSY: a preload started a thread); the reason is on stderr. */
-int python_start(const char *preloads);
+ * preloads (one that fails is skipped, unless strict, and named on stderr), run
+ * the warm-up, add the audit hook, collect and gc.freeze(). os.environ is what the
+ * environment is now, and OPENBLAS_NUM_THREADS and OMP_NUM_THREADS, 1 unless they
+ * are set. 0 or -errno (-EBUSY: a preload started a thread); the reason is on
+ * stderr. */
+int python_start(const struct python_options *options);
 
 /* Around every fork() whose child runs Python; a process between the two that
  * runs none (init, between the zygote and the interpreter) needs no call.

@@ -25,10 +25,6 @@
 #include "zygote/python/python_stdio.h"
 #include "zygote/python/python_traceback.h"
 
-#ifndef PYTHON_PROGRAM
-#define PYTHON_PROGRAM "/usr/bin/python3"
-#endif
-
 static PyStatus preinitialise(void)
 {
 	PyPreConfig config;
@@ -38,12 +34,12 @@ static PyStatus preinitialise(void)
 	return Py_PreInitialize(&config);
 }
 
-static PyStatus fill_config(PyConfig *config)
+static PyStatus fill_config(const char *program, PyConfig *config)
 {
 	char *arguments[] = { "" };
 	PyStatus status;
 
-	config->site_import = 1; /* exit(), quit(), help(), dist-packages */
+	config->site_import = 1; /* exit(), quit(), help(), an environment's packages */
 	config->install_signal_handlers = 1;
 	config->write_bytecode = 0;
 	config->buffered_stdio = 1;
@@ -51,13 +47,13 @@ static PyStatus fill_config(PyConfig *config)
 
 	status = PyConfig_SetBytesArgv(config, 1, arguments);
 	if (!PyStatus_Exception(status))
-		status = PyConfig_SetBytesString(config, &config->program_name, PYTHON_PROGRAM);
+		status = PyConfig_SetBytesString(config, &config->program_name, program);
 	if (!PyStatus_Exception(status))
-		status = PyConfig_SetBytesString(config, &config->executable, PYTHON_PROGRAM);
+		status = PyConfig_SetBytesString(config, &config->executable, program);
 	return status;
 }
 
-static PyStatus initialise(void)
+static PyStatus initialise(const char *program)
 {
 	PyConfig config;
 	PyStatus status = preinitialise();
@@ -66,7 +62,7 @@ static PyStatus initialise(void)
 		return status;
 	python_pages_install();
 	PyConfig_InitIsolatedConfig(&config);
-	status = fill_config(&config);
+	status = fill_config(program, &config);
 	if (!PyStatus_Exception(status))
 		status = Py_InitializeFromConfig(&config);
 	PyConfig_Clear(&config);
@@ -81,13 +77,13 @@ static void limit_library_threads(void)
 	setenv("OMP_NUM_THREADS", "1", 0);
 }
 
-static int start_interpreter(void)
+static int start_interpreter(const char *program)
 {
 	/* What the program sees does not depend on the daemon's own locale. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	limit_library_threads();
 
-	PyStatus status = initialise();
+	PyStatus status = initialise(program);
 	if (PyStatus_Exception(status)) {
 		fprintf(stderr, "zygote: Python does not start: %s\n",
 			status.err_msg ? status.err_msg : "no reason given");
@@ -114,26 +110,63 @@ static int check_threads(const char *name)
 {
 	if (unshare(CLONE_THREAD) == 0 || errno != EINVAL)
 		return 0;
-	fprintf(stderr, "zygote: the preload %s started a thread and cannot be used\n", name);
+	fprintf(stderr, "zygote: %s started a thread and cannot be used\n", name);
 	return -EBUSY;
 }
 
-static int preload(const char *names)
+static int preload_one(const struct python_options *options, const char *name)
 {
-	AUTO_FREE char *list = strdup(names ? names : "");
+	if (options->verbose)
+		fprintf(stderr, "zygote: importing %s\n", name);
+
+	AUTO_OBJECT *module = PyImport_ImportModule(name);
+	if (!module) {
+		say_error(options->strict ? "cannot import" : "preload skipped,", name);
+		if (options->strict)
+			return -ENOEXEC;
+	}
+	return check_threads(name);
+}
+
+static int preload(const struct python_options *options)
+{
+	AUTO_FREE char *list = strdup(options->preloads);
 	char *rest;
+	int error = 0;
 
 	if (!list)
 		return -ENOMEM;
-	for (char *name = strtok_r(list, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
-		AUTO_OBJECT *module = PyImport_ImportModule(name);
+	for (char *name = strtok_r(list, ", ", &rest); !error && name;
+	     name = strtok_r(NULL, ", ", &rest))
+		error = preload_one(options, name);
+	return error;
+}
 
-		if (!module)
-			say_error("preload skipped,", name);
-		if (check_threads(name) < 0)
-			return -EBUSY;
+/* In a namespace of its own, which is gone afterwards. */
+static int warm_up(const struct python_options *options)
+{
+	if (!options->warm_up || !*options->warm_up)
+		return 0;
+	if (options->verbose)
+		fprintf(stderr, "zygote: running %s\n", options->warm_up);
+
+	FILE *file = fopen(options->warm_up, "re");
+	AUTO_OBJECT *names = file ? PyDict_New() : NULL;
+	AUTO_OBJECT *name = names ? PyUnicode_FromString("__warm_up__") : NULL;
+	AUTO_OBJECT *done = NULL;
+
+	if (!file)
+		PyErr_SetFromErrnoWithFilename(PyExc_OSError, options->warm_up);
+	else if (name && !PyDict_SetItemString(names, "__name__", name) &&
+		 !PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()))
+		done = PyRun_File(file, options->warm_up, Py_file_input, names, names);
+	if (file)
+		fclose(file);
+	if (!done) {
+		say_error("cannot run", options->warm_up);
+		return options->strict ? -ENOEXEC : 0;
 	}
-	return 0;
+	return check_threads(options->warm_up);
 }
 
 static const struct {
@@ -203,16 +236,18 @@ static int freeze(void)
 	return 0;
 }
 
-int python_start(const char *preloads)
+int python_start(const struct python_options *options)
 {
-	int error = start_interpreter();
+	int error = start_interpreter(options->program);
 
 	if (!error && python_fork_record_hooks() < 0) {
 		say_error("cannot prepare", "os.register_at_fork");
 		error = -ENOEXEC;
 	}
 	if (!error)
-		error = preload(preloads);
+		error = preload(options);
+	if (!error)
+		error = warm_up(options);
 	if (!error)
 		error = prepare_parts();
 	if (!error)
