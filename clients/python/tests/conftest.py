@@ -135,3 +135,18 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    from terminal import Terminal  # noqa: PLC0415  which needs this file
+
+    made: list[Terminal] = []
+
+    def make(*arguments: str) -> Terminal:
+        made.append(Terminal(tmp_path, *arguments))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -148,7 +148,7 @@ class Result:
 
     def summary(self) -> str:
         """How it ended, in one line."""
-        if self.exception:
+        if self.reason == "exception" and self.exception:
             return f"{self.exception.type}: {self.exception.message}".rstrip(": ")
         if self.reason == "exit":
             return f"exited with code {self.return_code}"
