@@ -75,6 +75,12 @@ def test_a_wrong_field_is_named(client: Any) -> None:
     assert error.request_id
 
 
+def test_an_environment(client: Any) -> None:
+    assert client.execute("1", environment="base").ok
+    with pytest.raises(vivarium.InvalidField, match="environment: expected one of"):
+        client.execute("1", environment="none")
+
+
 def test_an_unknown_option_is_no_request(client: Any) -> None:
     with pytest.raises(TypeError, match=r"'tiemout' is no option here.*timeout"):
         client.execute("1", tiemout=3)
@@ -84,5 +90,5 @@ def test_info_and_health(client: Any) -> None:
     info = client.info()
     assert info.name == "Vivarium" and info.python_version.startswith("3.")
     assert info.profiles["native"]["wall_ms"] == 30000
-    assert set(info.isolation.values()) == {"holds"}
+    assert set(info.isolation.values()) == {"holds"} and "base" in info.environments
     assert client.live() == "live" and client.ready() == "ready"

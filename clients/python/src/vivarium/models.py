@@ -190,6 +190,7 @@ class SessionInfo:
 
     id: str
     profile: str
+    environment: str
     created: datetime | None
     last_used: datetime | None
     expires: datetime | None
@@ -207,6 +208,7 @@ class SessionInfo:
         return cls(
             id=body["id"],
             profile=body["profile"],
+            environment=body["environment"],
             created=_time(body["created"]),
             last_used=_time(body["last_used"]),
             expires=_time(body["expires"]),
@@ -398,7 +400,8 @@ class Info:
     version: str
     executor_version: str
     python_version: str
-    python_packages: tuple[str, ...]
+    environments: Mapping[str, tuple[str, ...]]
+    """Sets of packages, each with what is in it."""
     profiles: Mapping[str, Mapping[str, int]]
     isolation: Mapping[str, str]
     counters: Mapping[str, int]
@@ -412,7 +415,7 @@ class Info:
             version=body["version"],
             executor_version=body["executor_version"],
             python_version=body["python"]["version"],
-            python_packages=tuple(body["python"]["packages"]),
+            environments={name: tuple(one["packages"]) for name, one in body["environments"].items()},
             profiles=body["profiles"],
             isolation=body["isolation"],
             counters=body["counters"],

@@ -87,6 +87,7 @@ def facts(info: SessionInfo) -> dict[str, str]:
     return {
         "id": info.id,
         "profile": info.profile,
+        "environment": info.environment,
         "state": info.state,
         "cells": str(info.executions),
         "can be undone": str(info.undo_levels),
