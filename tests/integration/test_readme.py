@@ -18,7 +18,7 @@ from service import ROOT, URL, call
 
 EXAMPLE = "http://127.0.0.1:5000"
 # By .ci/run, test_up.py, and scripts/test.d/compose.
-TRIED_ELSEWHERE = ("scripts/up", "scripts/down", "scripts/test", "scripts/bench", "scripts/format", "docker compose up", "apt-get install", "EXECUTOR_", "RATE_LIMIT=", "LISTEN_ADDRESS=", "CORS_ORIGINS=")
+TRIED_ELSEWHERE = ("scripts/up", "scripts/down", "scripts/test", "scripts/bench", "scripts/format", "docker compose up", "scripts/vivarium-env", "EXECUTOR_", "RATE_LIMIT=", "LISTEN_ADDRESS=", "CORS_ORIGINS=")
 MARK = "---- that was one command, with status"
 
 
