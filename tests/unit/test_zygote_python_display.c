@@ -198,6 +198,9 @@ static const char figures[] =
 	"class Gcf:\n    figs = {}\n"
 	"    get_all_fig_managers = classmethod(lambda c: list(c.figs.values()))\n"
 	"    destroy_all = classmethod(lambda c: c.figs.clear())\n"
+	"    destroy_fig = classmethod(lambda c, f: [c.figs.pop(k) for k, m in "
+	"list(c.figs.items()) "
+	"if m.canvas.figure is f])\n"
 	"plt = module('matplotlib.pyplot')\n"
 	"mpl = module('matplotlib', rcParams={})\n"
 	"module('matplotlib.figure', Figure=Figure)\n"
@@ -217,6 +220,9 @@ static void test_figures(void **state)
 		  .code = "mpl.rcParams['savefig.format'] = 'svg'\nGcf.figs[1] = Manager()\n1/0" },
 		{ .kind = JOB_CELL, .code = "f = Figure(); f.axes = []; display(f)" },
 		{ .kind = JOB_CELL, .code = "display(Figure(), include=['image/png'])" },
+		{ .kind = JOB_CELL,
+		  .code = "plt.show.__signature__ = 0\nmpl.rcParams.clear()\n"
+			  "Gcf.figs[1] = m = Manager()\nm.canvas.figure" },
 	};
 	static const char *const told[] = {
 		"",
@@ -226,6 +232,8 @@ static void test_figures(void **state)
 		FIGURE("image/svg+xml", "as svg"),
 		DATA("\"text/plain\": \"fig\""),
 		DATA("\"image/png\": \"YXMgcG5n\""),
+		"display {\"type\": \"execute_result\", \"data\": {\"image/png\": \"YXMgcG5n\", "
+		"\"text/plain\": \"fig\"}, \"metadata\": {}}\n",
 	};
 	enum { COUNT = sizeof jobs / sizeof *jobs };
 	struct probe cells[COUNT];

@@ -1,7 +1,8 @@
 """display(): what an object looks like, by MIME type, as notebooks have it.
 
 The build compiles this in (python_embedded.h); python_display.c gives it plain_text(object),
-the bounded repr(), and complain(exception), which shows a failed representation on stderr.
+the bounded repr(), complain(exception), which shows a failed representation on stderr, and
+show_figures().
 """
 
 import sys
@@ -171,11 +172,18 @@ def result(thing, text):
     data, metadata = represent(thing, None, None)
     if not data.keys() - {"text/plain"}:
         return None
+    if is_figure(thing):  # else it comes a second time, as one that is open
+        sys.modules["matplotlib._pylab_helpers"].Gcf.destroy_fig(thing)
     data.setdefault("text/plain", text)
     return render("execute_result", data, metadata)
 
 
-def figures(nothing=None):
+def pyplot_show(*args, **kwargs):
+    """Show all open figures, and close them."""
+    show_figures()  # noqa: F821
+
+
+def figures():
     """What matplotlib has open, which is closed: a list of figures."""
     helpers = sys.modules["matplotlib._pylab_helpers"].Gcf
     found = [manager.canvas.figure for manager in helpers.get_all_fig_managers()]

@@ -12,10 +12,10 @@
 
 enum { TEXT_MAX = 64 << 10 /* characters of text/plain */ };
 
-static PyObject *namespace; /* display.py's */
-static PyObject *late;      /* list: what threads have shown, for the main thread to tell */
-static PyObject *show_figures_function;
-static PyObject *shown_by; /* the pyplot module whose show() is ours; not owned */
+static PyObject *namespace;     /* display.py's */
+static PyObject *late;          /* list: what threads have shown, for the main thread to tell */
+static PyObject *show_function; /* display.py's pyplot_show: matplotlib wants no C function */
+static PyObject *shown_by;      /* the pyplot module whose show() is ours; not owned */
 static size_t displays, bytes;
 
 /* -- one output --------------------------------------------------------------------------- */
@@ -186,10 +186,11 @@ static int show_figures(void)
 	return list && options ? 0 : -1;
 }
 
-/* pyplot.show(): without a screen it does nothing, and the next plot lands on the same figure. */
-static PyObject *show(PyObject *self, PyObject *args, PyObject *keywords)
+/* pyplot.show(): without a screen it does nothing, and the next plot lands on the same
+ * figure. */
+static PyObject *show_figures_now(PyObject *self, PyObject *nothing)
 {
-	(void)self, (void)args, (void)keywords;
+	(void)self, (void)nothing;
 	if (show_figures() < 0)
 		return NULL;
 	Py_RETURN_NONE;
@@ -200,7 +201,7 @@ static void take_show(void)
 	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "matplotlib.pyplot");
 
 	if (module && module != shown_by &&
-	    PyObject_SetAttrString(module, "show", show_figures_function) == 0)
+	    PyObject_SetAttrString(module, "show", show_function) == 0)
 		shown_by = module;
 	PyErr_Clear();
 }
@@ -242,6 +243,7 @@ static PyObject *complain(PyObject *self, PyObject *exception)
 static PyMethodDef functions[] = {
 	{ "plain_text", plain_text, METH_O, NULL },
 	{ "complain", complain, METH_O, NULL },
+	{ "show_figures", show_figures_now, METH_NOARGS, NULL },
 };
 
 static PyMethodDef display_method = {
@@ -250,16 +252,13 @@ static PyMethodDef display_method = {
 	"Show objects by their representations (_repr_html_, _repr_png_, ...)."
 };
 
-static PyMethodDef show_method = { "show", WITH_KEYWORDS(show), METH_VARARGS | METH_KEYWORDS,
-				   "show()\n\nShow all open figures, and close them." };
-
 int python_display_prepare(void)
 {
 	namespace = python_embedded_load(embedded_display, "display");
 	late = PyList_New(0);
-	show_figures_function = PyCFunction_New(&show_method, NULL);
-	if (!namespace || !late || !show_figures_function)
+	if (!namespace || !late)
 		return -1;
+	show_function = Py_XNewRef(PyDict_GetItemString(namespace, "pyplot_show"));
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
 		AUTO_OBJECT *function = PyCFunction_New(&functions[i], NULL);
 
