@@ -18,9 +18,11 @@ import { startFiles } from './panels/files.ts';
 import { loadCells, startRuns } from './panels/runs.ts';
 import { startTests } from './panels/tests.ts';
 import { startVariables } from './panels/variables.ts';
+import { startPackages } from './run/packages.ts';
 import { attach, comeBack, onFinished, runAll, runSelection, showSelectionButton, startRunner, stop } from './run/runner.ts';
 import { Away, call } from './server/api.ts';
 import { idInAddress, needSession, session, takeUp } from './server/session.ts';
+import type { Info } from './server/types.ts';
 import { keep, recall } from './store.ts';
 import { draftSession, editor, insertText, isUntouched, save, saveAs, startDocument } from './text/document.ts';
 
@@ -101,9 +103,10 @@ async function takeUpSession(): Promise<void> {
 	if (session()?.state === 'running' && (last.status === null || last.status === 'running')) await attach(last.execution, last.code);
 }
 
-async function showPython(): Promise<void> {
-	const { python } = await call<{ python: { version: string } }>('GET', '/api/v1/info');
-	byId('python').textContent = `Python ${python.version}`;
+async function showService(): Promise<void> {
+	const info = await call<Info>('GET', '/api/v1/info');
+	startPackages(info);
+	byId('python').textContent = `Python ${info.python.version}`;
 }
 
 async function start(): Promise<void> {
@@ -133,8 +136,7 @@ async function start(): Promise<void> {
 		if (idInAddress() && idInAddress() !== session()?.id) void takeUpSession().catch(() => {});
 	});
 	try {
-		await takeUpSession();
-		await showPython();
+		await Promise.all([showService(), takeUpSession()]);
 	} catch (error) {
 		if (error instanceof Away) await comeBack();
 	}

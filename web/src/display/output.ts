@@ -126,6 +126,7 @@ export class RunCard {
 		if (result.truncated.stdout || result.truncated.stderr) this.remark('The output was cut off here: it is longer than a program may print.');
 		const { kind, short, long } = outcome(result);
 		if (kind !== 'good' && result.reason !== 'exception') this.remark(long);
+		else if (result.note) this.remark(result.note);
 		this.close(kind, short, used(result));
 	}
 

@@ -17,8 +17,15 @@ import { followCell, runCode, sendInput } from '../server/stream.ts';
 import type { Listener } from '../server/stream.ts';
 import type { Result } from '../server/types.ts';
 import { editor } from '../text/document.ts';
+import { offerPackages } from './packages.ts';
 
 export type Phase = 'idle' | 'running' | 'waiting';
+
+/** A text that ran, and at which line of the editor it began. */
+interface Ran {
+	lines: string[];
+	line: number;
+}
 
 const LOST = 'The session is gone (it was idle for too long, or the service was restarted). Your text is all there; its variables and workspace files are not. A new session has started.';
 
@@ -28,7 +35,7 @@ let startedAt = 0;
 let clock = 0;
 let stopping = false;
 /** The texts that ran, by number: what a traceback's lines are lines of. */
-const texts = new Map<number, { lines: string[]; line: number }>();
+const texts = new Map<number, Ran>();
 let judged: string[] = [];
 const finishedListeners: (() => void)[] = [];
 
@@ -158,7 +165,7 @@ export function startInput(): void {
 
 // ---- running -----------------------------------------------------------------------------------
 
-function listenerOf(card: RunCard, ran: { lines: string[]; line: number }, what: (execution: number) => string): Listener {
+function listenerOf(card: RunCard, ran: Ran, what: (execution: number) => string): Listener {
 	return {
 		start(execution) {
 			texts.set(execution, ran);
@@ -192,19 +199,20 @@ function end(): void {
 }
 
 /** The line of the text in which the run failed. */
-function markFault(result: Result, ran: { lines: string[]; line: number }): void {
+function markFault(result: Result, ran: Ran): void {
 	const line = result.exception?.line;
 	if (result.reason === 'exception' && line && ran.lines[line - 1] !== undefined)
 		editor.mark(editor.find(line + ran.line - 1, ran.lines[line - 1]));
 }
 
-function finished(card: RunCard, result: Result, ran: { lines: string[]; line: number }): void {
+function finished(card: RunCard, result: Result, ran: Ran): void {
 	card.finish(result);
 	const { kind, long } = outcome(result);
 	end();
 	showOutcome(long, kind);
 	markFault(result, ran);
 	say(`${long} ${card.beginning() || (result.result ?? '')}`);
+	offerPackages(result, () => void run(ran.lines.join('\n'), ran.line, ''));
 }
 
 function failed(card: RunCard, error: unknown): void {
@@ -218,7 +226,7 @@ function failed(card: RunCard, error: unknown): void {
 }
 
 /** Follow one run to its end. */
-async function follow(card: RunCard, ran: { lines: string[]; line: number }, run: () => Promise<Result>): Promise<void> {
+async function follow(card: RunCard, ran: Ran, run: () => Promise<Result>): Promise<void> {
 	begin(card);
 	try {
 		finished(card, await run(), ran);

@@ -8,6 +8,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 let current: SessionView | null = null;
 let making: Promise<SessionView> | null = null;
+let environment = '';
 const listeners: (() => void)[] = [];
 
 /** The id in the address, or "". */
@@ -44,10 +45,15 @@ export function sessionPath(rest = ''): string {
 	return `/api/v1/sessions/${current.id}${rest}`;
 }
 
+/** The set of packages of sessions that are made from now on; "": the service's choice. */
+export function setEnvironment(name: string): void {
+	environment = name;
+}
+
 /** The session, made if there is none. */
 export async function needSession(): Promise<SessionView> {
 	if (current) return current;
-	making ??= call<SessionView>('POST', '/api/v1/sessions', { json: {} });
+	making ??= call<SessionView>('POST', '/api/v1/sessions', { json: environment ? { environment } : {} });
 	try {
 		const made = await making;
 		if (current !== made) adopt(made);

@@ -5,8 +5,16 @@ export interface SessionView {
 	executions: number;
 	state: 'idle' | 'running';
 	undo_levels: number;
+	environment?: string;
 	expires: string;
 	limits: { wall_ms: number; memory_bytes: number; output_bytes: number; workspace_bytes: number };
+}
+
+/** What the service is, as far as this page reads it. */
+export interface Info {
+	python: { version: string };
+	/** Sets of packages by name; each package as "name==version". */
+	environments?: Record<string, { description?: string; packages?: string[] }>;
 }
 
 /** Something that a program displays: the same thing by media type. */
