@@ -6,6 +6,7 @@ one that has an example of that name. What OpenAPI has no words for is said in t
 
     x-before   other examples, "operationId.name", that come first
     x-while    an example that is still running when this one is sent
+    x-meanwhile  examples that are sent while this one runs
     x-body-of  the body is what this example of x-before was answered
     x-any      members of the answer that another run may answer differently, beside those that
                their schema calls x-volatile
@@ -17,6 +18,7 @@ import json
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,8 @@ class Caller:
         body = example.body
         if source := example.documented.get("x-body-of"):
             body = answers[source].content
+        if meanwhile := example.documented.get("x-meanwhile"):
+            return self._with(example, body, meanwhile)
         beside = example.documented.get("x-while")
         if not beside:
             return self._request(example, body)
@@ -151,6 +155,14 @@ class Caller:
         finally:
             self._stop()
             thread.join()
+
+    def _with(self, example: Example, body: Any, meanwhile: list[str]) -> httpx.Response:
+        with ThreadPoolExecutor(1) as threads:
+            answer = threads.submit(self._request, example, body)
+            self._wait_running()
+            for key in meanwhile:
+                self._must(key)
+            return answer.result()
 
     def clean(self) -> None:
         """No session of the examples is left."""
@@ -244,3 +256,19 @@ def differences(
             for line in differences(document, schema.get("items", {}), one, other, skip, f"{path}[{i}]")
         ]
     return [] if documented == actual else [f"{path}: {documented!r}, not {actual!r}"]
+
+
+def mismatches(document: Any, example: Example, value: Any) -> list[str]:
+    """Where an answer is not the one that the example has."""
+    documented, skip = example.documented["value"], example.documented.get("x-any", [])
+    if example.answer_type != "text/event-stream":
+        return differences(document, example.schema, documented, value, skip)
+    schemas = resolve(document, example.schema)["x-events"]
+    wanted, got = events_of(documented), events_of(value)
+    if [name for name, _ in wanted] != [name for name, _ in got]:
+        return [f"events {[name for name, _ in wanted]}, not {[name for name, _ in got]}"]
+    return [
+        line
+        for (name, one), (_, other) in zip(wanted, got, strict=True)
+        for line in differences(document, schemas[name], one, other, skip, name)
+    ]
