@@ -124,6 +124,17 @@ def test_waiting_collects(session: Any) -> None:
     assert result.execution == stream.execution == 1 and stream.last_event_id
 
 
+def test_a_stream_that_was_left_is_closed(session: Any) -> None:
+    with session.stream("print('on')\nwhile True: pass", timeout=20) as stream:
+        next(stream)
+    with pytest.raises(vivarium.VivariumError, match="closed before its end"):
+        stream.wait()
+    with session.stream("'whole'") as stream:
+        pass
+    with pytest.raises(vivarium.VivariumError, match="closed before its end"):
+        stream.wait()
+
+
 def test_a_refusal_is_an_error_and_no_stream(client: Any) -> None:
     with pytest.raises(vivarium.NotFound), client.session("no-such").stream("1"):
         pass

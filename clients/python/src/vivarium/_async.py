@@ -30,7 +30,7 @@ from ._io_async import body_of, no_chunks, remove, replace, save, sleep
 from ._retry import Attempts, Retry
 from ._streaming import Collector, StreamState, number_of
 from ._transport import Settings, pause_after
-from .errors import ConnectionFailed
+from .errors import ConnectionFailed, VivariumError
 from .events import Event
 from .models import (
     Case,
@@ -94,6 +94,7 @@ class AsyncStream(AsyncIterator[Event]):
         self._state = state
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] = no_chunks()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         if self._response is None:
@@ -136,8 +137,13 @@ class AsyncStream(AsyncIterator[Event]):
 
     async def close(self) -> None:
         """Listen no longer. A cell that is not detached is interrupted soon after."""
+        self._closed = True
+        await self._drop()
+
+    async def _drop(self) -> None:
         if self._response is not None:
             await self._response.aclose()
+            self._response = None
 
     async def _open(self) -> None:
         self._response = await self._transport.open(self._state.next_call(), streaming=True)
@@ -145,11 +151,13 @@ class AsyncStream(AsyncIterator[Event]):
         try:
             self._state.opened(self._response)
         except BaseException:
-            await self.close()
+            await self._drop()
             raise
 
     async def _read(self) -> None:
         cause: Exception | None = None
+        if self._closed:
+            raise VivariumError("the stream was closed before its end")
         try:
             if self._response is None:
                 await self._open()
@@ -159,9 +167,8 @@ class AsyncStream(AsyncIterator[Event]):
                 return
         except (httpx.TransportError, ConnectionFailed) as error:
             cause = error
-        await self.close()
+        await self._drop()
         await sleep(self._state.pause_before_resuming(cause))
-        self._response = None
 
 
 class AsyncFiles:

@@ -28,7 +28,7 @@ from ._io_sync import body_of, no_chunks, remove, replace, save, sleep
 from ._retry import Attempts, Retry
 from ._streaming import Collector, StreamState, number_of
 from ._transport import Settings, pause_after
-from .errors import ConnectionFailed
+from .errors import ConnectionFailed, VivariumError
 from .events import Event
 from .models import (
     Case,
@@ -92,6 +92,7 @@ class Stream(Iterator[Event]):
         self._state = state
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = no_chunks()
+        self._closed = False
 
     def __enter__(self) -> Self:
         if self._response is None:
@@ -134,8 +135,13 @@ class Stream(Iterator[Event]):
 
     def close(self) -> None:
         """Listen no longer. A cell that is not detached is interrupted soon after."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
         if self._response is not None:
             self._response.close()
+            self._response = None
 
     def _open(self) -> None:
         self._response = self._transport.open(self._state.next_call(), streaming=True)
@@ -143,11 +149,13 @@ class Stream(Iterator[Event]):
         try:
             self._state.opened(self._response)
         except BaseException:
-            self.close()
+            self._drop()
             raise
 
     def _read(self) -> None:
         cause: Exception | None = None
+        if self._closed:
+            raise VivariumError("the stream was closed before its end")
         try:
             if self._response is None:
                 self._open()
@@ -157,9 +165,8 @@ class Stream(Iterator[Event]):
                 return
         except (httpx.TransportError, ConnectionFailed) as error:
             cause = error
-        self.close()
+        self._drop()
         sleep(self._state.pause_before_resuming(cause))
-        self._response = None
 
 
 class Files:
