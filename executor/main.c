@@ -53,11 +53,12 @@
 #include "executor/selftest/doctor.h"
 #include "executor/selftest/trial.h"
 #include "executor/executor.h"
+#include "executor/instance.h"
 #include "executor/machine.h"
 #include "common/log.h"
 #include "executor/run/profile.h"
 
-enum { EXIT_CONFIG = 2, EXIT_UNSAFE = 3, STOP_POLL_US = 20000 };
+enum { EXIT_CONFIG = 2, EXIT_UNSAFE = 3, STOP_POLL_US = 20000, DOCTOR_SLOTS = 16 };
 
 static const struct operation operations[] = {
 	[FRAME_EXECUTE] = { FRAME_REQUEST_MAX, oneshot_handle },
@@ -241,15 +242,30 @@ static void default_cgroup_name(const char *socket, char *ret_name, size_t size)
 	snprintf(ret_name, size, "vivarium-%08x", hash);
 }
 
-static void open_cgroups(struct executor *executor)
+/* Before anything is touched that another executor may be using. */
+static void be_the_only_one(const struct daemon *daemon)
+{
+	char message[INSTANCE_MESSAGE_BYTES];
+
+	if (!instance_lock(daemon->executor.options.socket, daemon->doctor_only ? ".doctor" : "",
+			   message))
+		return;
+	log_error("%s", message);
+	exit(EXIT_UNSAFE);
+}
+
+/* A doctor works beside an executor that serves: in a group of its own, with the uids
+ * that the other one takes last. */
+static void open_cgroups(struct executor *executor, bool doctor)
 {
 	const struct options *options = &executor->options;
-	char name[64], message[CGROUP_MESSAGE_BYTES];
+	char name[64], own[64], message[CGROUP_MESSAGE_BYTES];
 
 	default_cgroup_name(options->socket, name, sizeof name);
 	if (*options->cgroup_name)
 		snprintf(name, sizeof name, "%s", options->cgroup_name);
-	if (!cgroup_tree_open(options->cgroup_parent, name, &executor->cgroups, message)) {
+	snprintf(own, sizeof own, "%s%.50s", doctor ? "doctor-" : "", name);
+	if (!cgroup_tree_open(options->cgroup_parent, own, &executor->cgroups, message)) {
 		struct cgroup_limits limits = machine_limits_of_all(options);
 		int error = cgroup_tree_limit(executor->cgroups, &limits);
 
@@ -334,6 +350,8 @@ static void make_parts(struct daemon *daemon)
 	const struct options *options = &executor->options;
 	int error = slots_new(options->sandboxes, &executor->slots);
 
+	for (size_t i = DOCTOR_SLOTS; !error && daemon->doctor_only && i < options->sandboxes; i++)
+		(void)slots_take(executor->slots);
 	if (!error)
 		error = offload_new(executor->loop, &executor->offload);
 	if (!error)
@@ -462,7 +480,8 @@ int main(int argc, char **argv)
 	daemon.doctor_only = action == OPTIONS_DOCTOR;
 	use_machine(&executor->options);
 	isolate_mounts();
-	open_cgroups(executor);
+	be_the_only_one(&daemon);
+	open_cgroups(executor, daemon.doctor_only);
 	if (caps_keep_needed(message)) {
 		log_error("%s", message);
 		return EXIT_UNSAFE;

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -225,13 +226,46 @@ class Daemons(unittest.TestCase):
             wait_until(lambda: session.show()["state"] == "idle", "the cell has ended", 20)
             self.assertEqual(session.value("x"), "42")
 
+    def zygotes(self):
+        executor = self.host.pid("executor")
+        members = set().union(*self.host.sandboxes().values())
+        return [pid for pid in self.host.uid_processes(self.base) if pid not in members and f"PPid:\t{executor}\n" in read(f"/proc/{pid}/status")]
+
+    def test_a_second_one_and_a_doctor(self):
+        """Neither disturbs the one that serves: its sessions, its sandboxes, its socket."""
+        state = self.service.state
+        daemon = self.host.pid("executor")
+
+        def start(*arguments):
+            return subprocess.run([state + "/bin/executor", "--config", state + "/executor.conf", *arguments],
+                                  capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
+
+        with Session(self.url) as session:
+            session.execute("x = 5")
+            second = start()
+            self.assertEqual(second.returncode, 3, second)
+            self.assertIn(f"process {daemon} holds", second.stderr)
+            doctor = start("--doctor")
+            self.assertEqual(doctor.returncode, 0, doctor)
+            self.assertIn("holds", doctor.stdout)
+            self.assertEqual(session.value("x"), "5")
+            self.assertEqual(run("print('ok')", self.url)["stdout"], "ok\n")
+        self.assertEqual(self.host.pid("executor"), daemon)
+
+    def test_a_zygote_that_hangs(self):
+        """It is replaced, and what waited for it is made by another."""
+        hung = self.zygotes()[0]
+        os.kill(hung, signal.SIGSTOP)
+        for _ in range(12):
+            run("print('ok')", self.url)
+        wait_until(lambda: hung not in self.zygotes(), "it is replaced", 40)
+        wait_until(lambda: run("print('ok')", self.url)["stdout"] == "ok\n", "it serves")
+
     def test_zygotes_killed(self):
         """They are replaced, and what they bore lives on."""
         with Session(self.url) as session:
             session.execute("x = 42")
-            executor = self.host.pid("executor")
-            members = set().union(*self.host.sandboxes().values())
-            zygotes = [pid for pid in self.host.uid_processes(self.base) if pid not in members and f"PPid:\t{executor}\n" in read(f"/proc/{pid}/status")]
+            zygotes = self.zygotes()
             self.assertTrue(zygotes)
             for pid in zygotes:
                 os.kill(pid, signal.SIGKILL)
