@@ -23,8 +23,15 @@ void playground_save(struct exchange *exchange);
 void playground_load(struct exchange *exchange);
 void playground_delete(struct exchange *exchange);
 
-/* native.c */
+/* runs.c */
 void native_execute(struct exchange *exchange);
+void sessions_execute(struct exchange *exchange);
+void sessions_run(struct exchange *exchange);
+
+/* cells.c */
+void sessions_cells(struct exchange *exchange);
+void sessions_cell(struct exchange *exchange);
+void sessions_stdin(struct exchange *exchange);
 
 /* repl.c */
 void repl_execute(struct exchange *exchange);
@@ -57,8 +64,6 @@ void session_archive_put(struct exchange *exchange);
 void sessions_create(struct exchange *exchange);
 void sessions_list(struct exchange *exchange);
 void sessions_show(struct exchange *exchange);
-void sessions_execute(struct exchange *exchange);
-void sessions_run(struct exchange *exchange);
 void sessions_evaluate(struct exchange *exchange);
 void sessions_interrupt(struct exchange *exchange);
 void sessions_reset(struct exchange *exchange);

@@ -8,6 +8,8 @@
 #include "common/fields.h"
 #include "common/log.h"
 
+enum { OWN_TIME_MAX_MS = 3600000 };
+
 /* What each refusal is in HTTP. The executor's own message wins over `detail`. */
 static const struct {
 	int status;
@@ -126,13 +128,38 @@ void run_not_understood(struct exchange *exchange)
 	answer_failure(exchange, -EPROTO);
 }
 
+/* What a long run's own time, and that of one it waits behind, adds to the wait. */
+static uint64_t own_time_ms(const struct exec_request *request)
+{
+	const struct exec_limit *wall = &request->limits[0];
+
+	if (request->call == FRAME_EVALUATE || !wall->given ||
+	    (request->detach && !request->events))
+		return 0;
+	return wall->value < OWN_TIME_MAX_MS ? wall->value : OWN_TIME_MAX_MS;
+}
+
+/* A detached cell has outlived our patience: it can be looked at later. */
+static void answer_runs_on(struct exchange *exchange, const struct exec_request *request)
+{
+	struct json_writer writer = answer_open(exchange, 202);
+
+	writer_text(&writer, "session_id", request->session_id);
+	writer_null(&writer, "status");
+	writer_string(&writer, "detail", "the cell runs on; see GET .../cells");
+	answer_finish(exchange, &writer);
+}
+
 bool run_ask(struct exchange *exchange, const struct exec_request *request,
 	     struct executor_answer *ret_answer)
 {
-	struct executor_wait wait = { exchange->gateway->hangup_fd, exchange->config->answer_ms };
+	struct executor_wait wait = { exchange->gateway->hangup_fd,
+				      exchange->config->answer_ms + own_time_ms(request) };
 	int failed = executor_client_call(exchange->executor, request, &wait, ret_answer);
 
-	if (failed)
+	if (failed == -ETIMEDOUT && request->detach)
+		answer_runs_on(exchange, request);
+	else if (failed)
 		answer_failure(exchange, failed);
 	return !failed;
 }

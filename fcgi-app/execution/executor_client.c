@@ -75,6 +75,7 @@ void executor_answer_free(struct executor_answer *answer)
 	buffer_reset(&answer->payload);
 	buffer_reset(&answer->out);
 	buffer_reset(&answer->err);
+	buffer_reset(&answer->displays);
 }
 
 /* A kept connection is good if it is silent: an end of file says that the
@@ -114,76 +115,6 @@ static int ensure_connection(struct executor_client *client)
 		disconnect(client);
 	}
 	return make_connection(client);
-}
-
-static int put_text(struct buffer *list, enum field field, struct text text)
-{
-	return text.data ? fields_put_bytes(list, field, text.data, text.length) : 0;
-}
-
-static int put_flag(struct buffer *list, enum field field, bool value)
-{
-	return value ? fields_put_number(list, field, 1) : 0;
-}
-
-/* The limits that the client named, or our own. */
-static int put_limits(struct buffer *list, const struct exec_request *request, bool defaults)
-{
-	int failed = 0;
-
-	for (unsigned i = 0; i < EXEC_LIMITS && !failed; i++)
-		if (request->limits[i].given && request->limits[i].is_default == defaults)
-			failed = fields_put_number(list, FIELD_WALL_MS + i,
-						   request->limits[i].value);
-	return failed;
-}
-
-static int put_defaults(struct buffer *list, const struct exec_request *request)
-{
-	AUTO_BUFFER defaults = BUFFER_INIT(0);
-	int failed = put_limits(&defaults, request, true);
-
-	if (failed || !defaults.length)
-		return failed;
-	return fields_put_bytes(list, FIELD_DEFAULTS, defaults.data, defaults.length);
-}
-
-/* The whole frame into client->sending. */
-static int encode(struct executor_client *client, const struct exec_request *request)
-{
-	static const uint8_t space[FRAME_HEADER_BYTES];
-	struct buffer *out = &client->sending;
-	int failed;
-
-	out->length = 0;
-	failed = buffer_append(out, space, sizeof space);
-	failed = failed ? failed : fields_put_text(out, FIELD_REQUEST_ID, request->request_id);
-	failed = failed ? failed : fields_put_text(out, FIELD_CLIENT, request->client);
-	failed = failed ? failed : fields_put_text(out, FIELD_PROFILE, request->profile);
-	failed = failed ? failed : put_text(out, FIELD_ENVIRONMENT, request->environment);
-	failed = failed ? failed : put_text(out, FIELD_SESSION_ID, request->session_id);
-	failed = failed ? failed : put_text(out, FIELD_CODE, request->code);
-	failed = failed ? failed : put_text(out, FIELD_STDIN, request->input);
-	failed = failed ? failed : put_text(out, FIELD_ENTRY_POINT, request->entry_point);
-	if (!failed && request->cases)
-		failed = buffer_append(out, request->cases->data, request->cases->length);
-	failed = failed ? failed : put_flag(out, FIELD_CREATE, request->create);
-	failed = failed ? failed : put_flag(out, FIELD_RESTRICTED, request->restricted);
-	failed = failed ? failed : put_flag(out, FIELD_DETACH, request->detach);
-	failed = failed ? failed : put_flag(out, FIELD_CLEAR_FILES, request->clear_files);
-	failed = failed ? failed : put_flag(out, FIELD_WANT_FILES, request->files != NULL);
-	failed = failed ? failed : put_limits(out, request, false);
-	failed = failed ? failed : put_defaults(out, request);
-	if (failed)
-		return failed == -EMSGSIZE ? -E2BIG : failed;
-
-	frame_encode_header(
-		&(struct frame_header){ .length = (uint32_t)(out->length - sizeof space),
-					.version = PROTOCOL_VERSION,
-					.type = (uint8_t)request->call,
-					.number = ++client->number },
-		out->data);
-	return 0;
 }
 
 static int64_t now_ms(void)
@@ -259,6 +190,40 @@ static int put_files(const struct executor_client *client, const struct exec_req
 	return frame_write_all(client->fd, bytes, sizeof bytes);
 }
 
+/* Kept for the end where nobody wants it now. */
+static int keep_event(const struct frame_header *header, const uint8_t *payload,
+		      struct executor_answer *answer)
+{
+	switch (header->type) {
+	case FRAME_STDOUT:
+		return buffer_append(&answer->out, payload, header->length);
+	case FRAME_STDERR:
+		return buffer_append(&answer->err, payload, header->length);
+	case FRAME_DISPLAY:
+		return fields_put_bytes(&answer->displays, FIELD_CONTENT, payload, header->length);
+	case FRAME_GAP:
+		answer->lost_bytes += fields_number(payload, header->length, FIELD_LOST_BYTES, 0);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int take_event(const struct exec_request *request, const struct frame_header *header,
+		      const uint8_t *payload, struct executor_answer *answer)
+{
+	const struct exec_events *events = request->events;
+	bool is_list = header->type == FRAME_START || header->type == FRAME_INPUT ||
+		       header->type == FRAME_GAP;
+
+	if (is_list && fields_check(payload, header->length))
+		return -EBADMSG;
+	answer->begun = true;
+	return events ? events->event(events->context, (enum frame_type)header->type, payload,
+				      header->length)
+		      : keep_event(header, payload, answer);
+}
+
 /* One frame of the answer. 1 if it was the final one, 0 if not, or -errno. */
 static int take_frame(struct executor_client *client, const struct exec_request *request,
 		      const struct frame_header *header, const uint8_t *payload,
@@ -267,10 +232,13 @@ static int take_frame(struct executor_client *client, const struct exec_request 
 	if (header->number != client->number)
 		return -EPROTO;
 	switch (header->type) {
+	case FRAME_START:
 	case FRAME_STDOUT:
-		return buffer_append(&answer->out, payload, header->length);
 	case FRAME_STDERR:
-		return buffer_append(&answer->err, payload, header->length);
+	case FRAME_DISPLAY:
+	case FRAME_INPUT:
+	case FRAME_GAP:
+		return take_event(request, header, payload, answer);
 	case FRAME_WORKSPACE:
 		take_descriptor(client, answer);
 		return put_files(client, request, answer->fd);
@@ -311,24 +279,52 @@ static int take_frames(struct executor_client *client, const struct exec_request
 	return got;
 }
 
+static int send_request(struct executor_client *client, const struct exec_request *request)
+{
+	int failed = exec_request_encode(request, ++client->number, &client->sending);
+
+	if (!failed)
+		failed = ensure_connection(client);
+	if (!failed)
+		failed = frame_write_all(client->fd, client->sending.data, client->sending.length);
+	if (client->sending.capacity > KEPT_BYTES)
+		buffer_reset(&client->sending);
+	return failed;
+}
+
+/* 0 when bytes have come. Who wants events is told when none come. */
+static int wait_with_events(const struct executor_client *client, const struct exec_events *events,
+			    const struct executor_wait *wait, int64_t deadline_ms, bool begun)
+{
+	for (;;) {
+		int64_t idle_ms = now_ms() + events->idle_ms;
+		bool last = !begun && deadline_ms < idle_ms;
+		int done = wait_for_bytes(client, wait->hangup_fd, last ? deadline_ms : idle_ms);
+
+		if (done != -ETIMEDOUT || last)
+			return done;
+		done = events->idle(events->context);
+		if (done)
+			return done;
+	}
+}
+
 static int converse(struct executor_client *client, const struct exec_request *request,
 		    const struct executor_wait *wait, struct executor_answer *answer)
 {
+	const struct exec_events *events = request->events;
 	int64_t deadline_ms = now_ms() + (int64_t)wait->most_ms;
-	int done = encode(client, request);
+	int done = send_request(client, request);
 
-	if (!done)
-		done = ensure_connection(client);
-	if (!done)
-		done = frame_write_all(client->fd, client->sending.data, client->sending.length);
-	if (client->sending.capacity > KEPT_BYTES)
-		buffer_reset(&client->sending);
 	while (done == 0) {
-		done = wait_for_bytes(client, wait->hangup_fd, deadline_ms);
+		done = events ? wait_with_events(client, events, wait, deadline_ms, answer->begun)
+			      : wait_for_bytes(client, wait->hangup_fd, deadline_ms);
 		if (!done)
 			done = receive(client);
 		if (!done)
 			done = take_frames(client, request, answer);
+		if (!done && events)
+			done = events->pause(events->context);
 	}
 	return done;
 }
@@ -341,6 +337,7 @@ int executor_client_call(struct executor_client *client, const struct exec_reque
 
 	answer.out.limit = OUTPUT_MAX;
 	answer.err.limit = OUTPUT_MAX;
+	answer.displays.limit = OUTPUT_MAX;
 	done = converse(client, request, wait, &answer);
 	if (client->received.capacity > KEPT_BYTES && client->received.length == 0)
 		buffer_reset(&client->received);

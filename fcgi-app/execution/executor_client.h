@@ -11,59 +11,15 @@
 
 #include "common/buffer.h"
 #include "common/protocol.h"
-#include "common/text.h"
-
-enum { EXEC_LIMITS = FIELD_UNDO_DEPTH - FIELD_WALL_MS + 1 };
-
-/* Files for a one-shot: put() is called with the workspace's directory when the
- * sandbox is there and its program not yet started; for judging, that uses
- * several sandboxes, once for each. 0, or -errno, which gives the run up. The
- * descriptor stays the answer's: the last one. */
-struct exec_files {
-	int (*put)(void *context, int workspace_fd);
-	void *context;
-};
-
-/* A limit that is asked for. */
-struct exec_limit {
-	bool given;
-	bool is_default; /* ours, not the client's: where less is allowed, that holds */
-	uint64_t value;
-	const char *name; /* the client's, for a refusal; NULL: the protocol's */
-	unsigned unit;    /* one of the client's units in the protocol's */
-};
-
-/* What is asked of the executor. Only what is set is sent: absent texts, zeros
- * and false mean "as the profile has it". */
-struct exec_request {
-	enum frame_type call;
-	const char *request_id;
-	const char *client;
-	const char *profile;
-	struct text environment;
-	struct text session_id;
-	struct text code;
-	struct text input; /* standard input; end of file follows in any case */
-	struct text entry_point;
-	const struct buffer *cases; /* FIELD_CASE, as often as there are cases; NULL: none */
-	bool create, restricted, detach, clear_files;
-	const struct exec_files *files; /* NULL: none go in or out */
-	struct exec_limit limits[EXEC_LIMITS]; /* by field number minus FIELD_WALL_MS */
-};
-
-/* A limit that the client did not name: where the session or the profile allows less,
- * that holds. */
-static inline void exec_request_default(struct exec_request *request, enum field limit,
-					uint64_t value)
-{
-	request->limits[limit - FIELD_WALL_MS] =
-		(struct exec_limit){ .given = true, .is_default = true, .value = value, .unit = 1 };
-}
+#include "fcgi-app/execution/exec_request.h"
 
 /* The final frame with what was printed before it. */
 struct executor_answer {
 	enum frame_type type; /* FRAME_OUTCOME, FRAME_REPLY or FRAME_REFUSAL */
+	bool begun;           /* an event has come */
 	struct buffer payload, out, err;
+	struct buffer displays; /* FIELD_CONTENT for each: HOSTILE */
+	uint64_t lost_bytes;    /* of a cell's events: what is not kept any more */
 	int fd; /* the descriptor that came along, or -1 */
 };
 
@@ -79,7 +35,7 @@ void executor_answer_free(struct executor_answer *answer);
 /* What to look at while waiting. */
 struct executor_wait {
 	int hangup_fd; /* -1, or the client's connection: its hang-up cancels */
-	uint64_t most_ms;
+	uint64_t most_ms; /* until the final frame; with events: until the first of them */
 };
 
 struct executor_client;

@@ -142,6 +142,8 @@ int outcome_read(const struct executor_answer *answer, struct outcome *ret_outco
 		return failed;
 	outcome.out = stream(&answer->out, outcome.stdout_truncated);
 	outcome.err = stream(&answer->err, outcome.stderr_truncated);
+	outcome.displays =
+		(struct text){ (const char *)answer->displays.data, answer->displays.length };
 	*ret_outcome = outcome;
 	return 0;
 }

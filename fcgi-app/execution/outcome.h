@@ -33,6 +33,7 @@ struct outcome {
 	bool stdout_truncated, stderr_truncated;
 	struct text note;
 	struct text out, err; /* raw bytes, never cut inside a character by us */
+	struct text displays; /* a list of FIELD_CONTENT, HOSTILE */
 	struct report report;
 };
 

@@ -1,7 +1,10 @@
 #include "fcgi-app/http/answer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { HEAD_BYTES = 512 };
 
 static void start(struct exchange *exchange, int status, const char *content_type)
 {
@@ -130,4 +133,42 @@ void answer_field_problems(struct exchange *exchange, int status, const struct f
 	}
 	writer_close_array(&writer);
 	answer_finish(exchange, &writer);
+}
+
+static unsigned long long length_of_body(const struct exchange *exchange)
+{
+	return exchange->stream.send ? exchange->stream.length : exchange->reply.length;
+}
+
+int answer_head(struct exchange *exchange)
+{
+	const struct gateway *gateway = exchange->gateway;
+	AUTO_BUFFER head = BUFFER_INIT(0);
+	char lines[HEAD_BYTES];
+	int length;
+
+	length = snprintf(lines, sizeof lines,
+			  "Status: %d %s\r\nX-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n"
+			  "Cache-Control: no-store\r\n",
+			  exchange->status, http_status_title(exchange->status), exchange->id);
+	if (exchange->content_type)
+		length += snprintf(lines + length, sizeof lines - (size_t)length,
+				   "Content-Type: %s\r\n", exchange->content_type);
+	if (exchange->content_type && !exchange->endless)
+		length += snprintf(lines + length, sizeof lines - (size_t)length,
+				   "Content-Length: %llu\r\n", length_of_body(exchange));
+	if (buffer_append(&head, lines, (size_t)length) ||
+	    buffer_append(&head, exchange->headers.data, exchange->headers.length) ||
+	    buffer_append(&head, "\r\n", 2))
+		return -ENOMEM;
+	return gateway->write(gateway->context, head.data, head.length);
+}
+
+int answer_events(struct exchange *exchange)
+{
+	start(exchange, 200, "text/event-stream; charset=utf-8");
+	answer_header(exchange, "X-Accel-Buffering", "no"); /* nginx passes on what comes */
+	exchange->endless = true;
+	exchange->sent = true;
+	return answer_head(exchange);
 }

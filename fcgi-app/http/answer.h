@@ -19,6 +19,13 @@ void answer_bytes(struct exchange *exchange, int status, const char *content_typ
 void answer_stream(struct exchange *exchange, int status, const char *content_type,
 		   const struct body_stream *stream);
 
+/* Begin a stream of events: the head goes out, and the caller writes what follows through
+ * the gateway. A problem that is answered later is in `reply` and not sent. 0 or -errno. */
+int answer_events(struct exchange *exchange);
+
+/* Send the head of the answer as it is: for exchange.c. 0 or -errno. */
+int answer_head(struct exchange *exchange);
+
 /* 204. */
 void answer_nothing(struct exchange *exchange);
 

@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "fcgi-app/routes.h"
 
-enum { READ_BYTES = 16 << 10, HEAD_BYTES = 512 };
+enum { READ_BYTES = 16 << 10 };
 
 /* ---- the request -------------------------------------------------------- */
 
@@ -147,7 +147,7 @@ static void add_cors(struct exchange *exchange)
 	answer_header(exchange, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE");
 	answer_header(exchange, "Access-Control-Allow-Headers",
 		      "Content-Type, X-Request-Id, X-API-Key, Authorization, If-Match, "
-		      "If-None-Match, Range");
+		      "If-None-Match, Range, Last-Event-ID");
 	answer_header(exchange, "Access-Control-Max-Age", "600");
 }
 
@@ -268,11 +268,6 @@ enum exchange_lane exchange_lane(const char *method, const char *uri, const char
 
 /* ---- the answer --------------------------------------------------------- */
 
-static unsigned long long length_of_body(const struct exchange *exchange)
-{
-	return exchange->stream.send ? exchange->stream.length : exchange->reply.length;
-}
-
 /* The length has been promised: what ends early is cut, and the client sees it. */
 static void send_stream(struct exchange *exchange)
 {
@@ -287,25 +282,8 @@ static void send_stream(struct exchange *exchange)
 static void send_answer(struct exchange *exchange)
 {
 	const struct gateway *gateway = exchange->gateway;
-	AUTO_BUFFER head = BUFFER_INIT(0);
-	char lines[HEAD_BYTES];
-	int length;
 
-	if (exchange->status == HTTP_CLIENT_GONE)
-		return;
-	length = snprintf(lines, sizeof lines,
-			  "Status: %d %s\r\nX-Request-Id: %s\r\nX-Content-Type-Options: nosniff\r\n"
-			  "Cache-Control: no-store\r\n",
-			  exchange->status, http_status_title(exchange->status), exchange->id);
-	if (exchange->content_type)
-		length += snprintf(lines + length, sizeof lines - (size_t)length,
-				   "Content-Type: %s\r\nContent-Length: %llu\r\n",
-				   exchange->content_type, length_of_body(exchange));
-	if (buffer_append(&head, lines, (size_t)length) ||
-	    buffer_append(&head, exchange->headers.data, exchange->headers.length) ||
-	    buffer_append(&head, "\r\n", 2))
-		return;
-	if (gateway->write(gateway->context, head.data, head.length))
+	if (exchange->sent || exchange->status == HTTP_CLIENT_GONE || answer_head(exchange))
 		return;
 	if (!exchange->content_type || exchange->method == METHOD_HEAD)
 		return;

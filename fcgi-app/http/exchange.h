@@ -48,6 +48,8 @@ struct exchange {
 	struct buffer headers;    /* further lines, each ended by CR LF */
 	struct buffer reply;
 	struct body_stream stream; /* in place of reply */
+	bool endless;              /* its length is not known */
+	bool sent;                 /* the head has gone out, and the body goes its own way */
 };
 
 /* A request variable as CGI names it (HTTP_ACCEPT); "" if there is none. */

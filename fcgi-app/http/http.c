@@ -16,6 +16,7 @@ static const struct {
 } titles[] = {
 	{ 200, "OK" },
 	{ 201, "Created" },
+	{ 202, "Accepted" },
 	{ 204, "No Content" },
 	{ 206, "Partial Content" },
 	{ 304, "Not Modified" },

@@ -6,7 +6,12 @@
 
 #define PREFIX "limits."
 
-enum { TIMEOUT_MOST_S = 30, MEMORY_MOST_MB = 65536, IDLE_MOST_S = 7 * 24 * 3600 };
+enum {
+	TIMEOUT_MOST_S = 30,
+	LONG_TIMEOUT_MOST_S = 24 * 3600,
+	MEMORY_MOST_MB = 65536,
+	IDLE_MOST_S = 7 * 24 * 3600
+};
 
 static const struct limit_name {
 	enum field limit;
@@ -103,10 +108,12 @@ static void set_named(struct input *input, struct exec_request *request, enum fi
 			    .given = true, .value = value, .name = name, .unit = unit });
 }
 
-void limits_read_timeout(struct input *input, struct exec_request *request)
+void limits_read_timeout(struct input *input, struct exec_request *request, bool long_run)
 {
+	unsigned most_s = long_run ? LONG_TIMEOUT_MOST_S : TIMEOUT_MOST_S;
+
 	set_named(input, request, FIELD_WALL_MS, "timeout", 1000,
-		  input_seconds_ms(input, "timeout", 1, TIMEOUT_MOST_S));
+		  input_seconds_ms(input, "timeout", 1, most_s));
 }
 
 void limits_read_memory(struct input *input, struct exec_request *request)

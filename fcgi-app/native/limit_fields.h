@@ -11,8 +11,9 @@ enum limits_of { LIMITS_OF_RUN, LIMITS_OF_SESSION };
  * they are within the profile's is the executor's business. */
 void limits_read(struct input *input, enum limits_of of, struct exec_request *request);
 
-/* "timeout", seconds: wall_ms. */
-void limits_read_timeout(struct input *input, struct exec_request *request);
+/* "timeout", seconds: wall_ms. A run that is streamed or detached may be long: how long,
+ * the executor says. */
+void limits_read_timeout(struct input *input, struct exec_request *request, bool long_run);
 
 /* "memory_mb": memory_bytes. */
 void limits_read_memory(struct input *input, struct exec_request *request);

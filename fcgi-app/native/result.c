@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/fields.h"
+#include "fcgi-app/http/json_check.h"
+#include "fcgi-app/http/json_span.h"
 
 /* A MIME type as we pass it on: it becomes a key that a browser looks at. */
 static bool is_mime_type(struct text type)
@@ -22,50 +24,54 @@ static bool is_mime_type(struct text type)
 	return slash;
 }
 
-static bool is_text_type(struct text type)
+/* The members whose keys are MIME types; the values are JSON, and stay as they are. */
+static void write_data(struct json_writer *writer, struct text data)
 {
-	return (type.length > 5 && !memcmp(type.data, "text/", 5)) ||
-	       text_equals(type, "image/svg+xml") || text_equals(type, "application/json");
-}
+	struct json_walk walk;
+	struct text key, value;
 
-static struct text part(const struct field_view *list, enum field field)
-{
-	struct field_view view;
-
-	if (fields_find(list->value, list->length, field, &view) != 1)
-		return (struct text){ 0 };
-	return (struct text){ (const char *)view.value, view.length };
-}
-
-static void write_display(struct json_writer *writer, const struct field_view *display)
-{
-	struct text type = part(display, FIELD_TYPE);
-	struct text content = part(display, FIELD_CONTENT);
-
-	if (!content.data || !type.data || !is_mime_type(type))
-		return;
-	writer_open_object(writer, NULL);
-	writer_string(writer, "type", "display_data");
 	writer_open_object(writer, "data");
-	writer_text_key(writer, type);
-	if (is_text_type(type))
-		writer_text(writer, NULL, content);
-	else
-		writer_base64(writer, NULL, content);
-	writer_close_object(writer);
+	if (json_walk_open(data, &walk) && walk.object)
+		while (json_walk_next(&walk, &key, &value))
+			if (is_mime_type(key)) {
+				writer_text_key(writer, key);
+				writer_json(writer, NULL, value);
+			}
 	writer_close_object(writer);
 }
 
-static void write_outputs(struct json_writer *writer, const struct report *report)
+bool result_write_display(struct json_writer *writer, struct text display)
+{
+	static const char executed[] = "\"execute_result\"";
+	struct text type = { 0 }, data, metadata;
+	size_t offset;
+
+	if (json_check(display.data, display.length, &offset) ||
+	    !json_member(display, "data", &data) || *data.data != '{')
+		return false;
+	(void)json_member(display, "type", &type);
+	writer_open_object(writer, NULL);
+	writer_string(writer, "type",
+		      text_equals(type, executed) ? "execute_result" : "display_data");
+	write_data(writer, data);
+	if (json_member(display, "metadata", &metadata) && *metadata.data == '{')
+		writer_json(writer, "metadata", metadata);
+	else
+		writer_json(writer, "metadata", TEXT("{}"));
+	writer_close_object(writer);
+	return true;
+}
+
+void result_write_outputs(struct json_writer *writer, struct text displays)
 {
 	struct fields_reader reader;
 	struct field_view field;
 
 	writer_open_array(writer, "outputs");
-	fields_open(&reader, report->list.data, report->list.length);
+	fields_open(&reader, displays.data, displays.length);
 	while (fields_next(&reader, &field) > 0)
-		if (field.tag == FIELD_DISPLAY)
-			write_display(writer, &field);
+		result_write_display(writer,
+				     (struct text){ (const char *)field.value, field.length });
 	writer_close_array(writer);
 }
 
@@ -120,7 +126,7 @@ void result_write(struct json_writer *writer, const struct outcome *outcome, str
 	writer_text(writer, "stdout", outcome->out);
 	writer_text(writer, "stderr", outcome->err);
 	writer_text(writer, "result", outcome->report.result);
-	write_outputs(writer, &outcome->report);
+	result_write_outputs(writer, outcome->displays);
 	result_write_exception(writer, outcome);
 	writer_number(writer, "return_code", outcome->return_code);
 	if (outcome->signal)

@@ -6,6 +6,9 @@
 
 #include "common/fields.h"
 #include "common/protocol.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/http/ids.h"
+#include "fcgi-app/native/result.h"
 
 /* A list of fields: a payload, or one field of it. */
 struct list {
@@ -161,4 +164,100 @@ static void write_cell(struct json_writer *writer, struct list list)
 void view_history(struct json_writer *writer, const struct executor_answer *answer)
 {
 	write_each(writer, "history", whole(answer), FIELD_HISTORY, write_cell);
+}
+
+/* What is known of a cell from its beginning on. */
+static void write_cell_head(struct json_writer *writer, struct list list)
+{
+	writer_unsigned(writer, "execution", number_in(list, FIELD_EXECUTION));
+	view_time(writer, "started", number_in(list, FIELD_CREATED_MS));
+	writer_text(writer, "code", text_in(list, FIELD_CODE));
+	writer_bool(writer, "running", number_in(list, FIELD_RUNNING) != 0);
+	writer_bool(writer, "waits_for_input", number_in(list, FIELD_WAITS_FOR_INPUT) != 0);
+}
+
+/* What is not known before its end. */
+static void write_no_end(struct json_writer *writer)
+{
+	static const char *const members[] = { "status", "reason", "state", "result",
+					       "execution_time" };
+
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+		writer_null(writer, members[i]);
+}
+
+static void write_kept_cell(struct json_writer *writer, struct list list)
+{
+	struct text out = text_in(list, FIELD_STDOUT), err = text_in(list, FIELD_STDERR);
+
+	write_cell_head(writer, list);
+	if (number_in(list, FIELD_RUNNING)) {
+		write_no_end(writer);
+	} else {
+		writer_string(writer, "status",
+			      protocol_status_name(number_in(list, FIELD_STATUS)));
+		writer_string(writer, "reason",
+			      protocol_reason_name(number_in(list, FIELD_REASON)));
+		writer_string(writer, "state", protocol_state_name(number_in(list, FIELD_STATE)));
+		writer_text(writer, "result", text_in(list, FIELD_RESULT));
+		writer_decimal(writer, "execution_time", number_in(list, FIELD_WALL_US), 6);
+	}
+	writer_text(writer, "stdout", out.data ? out : TEXT(""));
+	writer_text(writer, "stderr", err.data ? err : TEXT(""));
+	writer_unsigned(writer, "lost_bytes", number_in(list, FIELD_LOST_BYTES));
+}
+
+void view_cells(struct json_writer *writer, const struct executor_answer *answer)
+{
+	write_each(writer, "cells", whole(answer), FIELD_CELL, write_kept_cell);
+}
+
+static struct text buffer_text(const struct buffer *buffer)
+{
+	return (struct text){ buffer->data ? (const char *)buffer->data : "", buffer->length };
+}
+
+void view_cell(struct json_writer *writer, const struct executor_answer *answer,
+	       struct text session_id)
+{
+	struct list list = whole(answer);
+	struct outcome outcome;
+
+	writer_unsigned(writer, "lost_bytes", answer->lost_bytes);
+	if (answer->type == FRAME_OUTCOME && !outcome_read(answer, &outcome)) {
+		outcome.execution = 0; /* it is in the head */
+		write_cell_head(writer, list);
+		result_write(writer, &outcome, session_id);
+		return;
+	}
+	write_cell_head(writer, list);
+	write_no_end(writer);
+	writer_text(writer, "stdout", buffer_text(&answer->out));
+	writer_text(writer, "stderr", buffer_text(&answer->err));
+	result_write_outputs(writer, (struct text){ (const char *)answer->displays.data,
+						    answer->displays.length });
+	writer_text(writer, "session_id", session_id);
+}
+
+/* ---- the session that a request names --------------------------------------- */
+
+/* The operator may look at and end what the list shows of the strict dialect. */
+static bool may_name(const struct exchange *exchange, enum frame_type call, struct text id)
+{
+	return id_valid(id) ||
+	       (id_is_strict(id) && (call == FRAME_SESSION_SHOW || call == FRAME_SESSION_DELETE) &&
+		exchange->caller.operator);
+}
+
+/* A request about the session in the path; false when the id is none. */
+bool session_request(struct exchange *exchange, enum frame_type call,
+		     struct exec_request *ret_request)
+{
+	if (!may_name(exchange, call, exchange->parameters[0])) {
+		answer_field_problem(exchange, 422, "id", ID_EXPECTED);
+		return false;
+	}
+	*ret_request = run_request(exchange, call, NULL);
+	ret_request->session_id = exchange->parameters[0];
+	return true;
 }

@@ -2,7 +2,7 @@
 #ifndef VIVARIUM_SESSION_VIEW_H
 #define VIVARIUM_SESSION_VIEW_H
 
-#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/execution/exec_run.h"
 #include "fcgi-app/http/json_writer.h"
 
 /* Each writes members into an object that is open. */
@@ -24,5 +24,15 @@ void view_variables(struct json_writer *writer, const struct executor_answer *an
 
 /* "history": the cells with how they ended. */
 void view_history(struct json_writer *writer, const struct executor_answer *answer);
+
+/* The last cells in short; one of them, over or not, with all that is kept of it. */
+void view_cells(struct json_writer *writer, const struct executor_answer *answer);
+void view_cell(struct json_writer *writer, const struct executor_answer *answer,
+	       struct text session_id);
+
+/* A request about the session in the path; false when the id is none: then the answer
+ * has been given. */
+bool session_request(struct exchange *exchange, enum frame_type call,
+		     struct exec_request *ret_request);
 
 #endif

@@ -17,27 +17,6 @@
 
 enum { TIMEOUT_LEAST_S = 1, TIMEOUT_MOST_S = 30, CASE_DEFAULT_MS = 5000 /* in judging */ };
 
-/* The operator may look at and end what the list shows of the strict dialect. */
-static bool may_name(const struct exchange *exchange, enum frame_type call, struct text id)
-{
-	return id_valid(id) ||
-	       (id_is_strict(id) && (call == FRAME_SESSION_SHOW || call == FRAME_SESSION_DELETE) &&
-		exchange->caller.operator);
-}
-
-/* A request about the session in the path; false when the id is none. */
-static bool session_request(struct exchange *exchange, enum frame_type call,
-			    struct exec_request *ret_request)
-{
-	if (!may_name(exchange, call, exchange->parameters[0])) {
-		answer_field_problem(exchange, 422, "id", ID_EXPECTED);
-		return false;
-	}
-	*ret_request = run_request(exchange, call, NULL);
-	ret_request->session_id = exchange->parameters[0];
-	return true;
-}
-
 /* ---- create ------------------------------------------------------------- */
 
 /* The client's id, or a new one in `made`. */
@@ -165,55 +144,6 @@ void sessions_history(struct exchange *exchange)
 }
 
 /* ---- use ---------------------------------------------------------------- */
-
-static void run_and_show(struct exchange *exchange, const struct exec_request *request)
-{
-	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
-	struct outcome outcome;
-
-	if (!run_outcome(exchange, request, &answer, &outcome))
-		return;
-
-	struct json_writer writer = answer_open(exchange, 200);
-	result_write(&writer, &outcome, request->session_id);
-	writer_open_object(&writer, "files");
-	writer_close_object(&writer);
-	answer_finish(exchange, &writer);
-}
-
-void sessions_execute(struct exchange *exchange)
-{
-	AUTO_INPUT input = { 0 };
-	struct exec_request request;
-
-	if (!session_request(exchange, FRAME_SESSION_EXECUTE, &request) ||
-	    !input_open(exchange, false, &input))
-		return;
-	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
-				  exchange->config->code_bytes);
-	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
-	request.detach = input_bool(&input, "detach", false);
-	limits_read_timeout(&input, &request);
-	if (!input_refused(exchange, &input, 422))
-		run_and_show(exchange, &request);
-}
-
-/* A shell command beside the interpreter, in the same sandbox. */
-void sessions_run(struct exchange *exchange)
-{
-	AUTO_INPUT input = { 0 };
-	struct exec_request request;
-
-	if (!session_request(exchange, FRAME_SESSION_RUN, &request) ||
-	    !input_open(exchange, false, &input))
-		return;
-	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
-				  COMMAND_BYTES_MAX);
-	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
-	limits_read_timeout(&input, &request);
-	if (!input_refused(exchange, &input, 422))
-		run_and_show(exchange, &request);
-}
 
 /* Judging: beside the session, in sandboxes of its own with copies of its files. */
 void sessions_evaluate(struct exchange *exchange)

@@ -1,0 +1,135 @@
+/* runs.c - the native API's calls that run something, one-shots and in a session: each
+ * answered at the end, or as a stream of events. One-shots are dialect E's too: one
+ * answer holds the members of both. */
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/files/inline_files.h"
+#include "fcgi-app/handlers.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/native/events.h"
+#include "fcgi-app/native/limit_fields.h"
+#include "fcgi-app/native/result.h"
+#include "fcgi-app/native/session_view.h"
+#include "fcgi-app/execution/exec_run.h"
+
+/* ---- both kinds of answer ---------------------------------------------------- */
+
+struct inline_answer {
+	const struct inline_files *files; /* NULL: none are returned */
+	size_t most_bytes;
+};
+
+static void write_files(struct json_writer *writer, const struct executor_answer *answer,
+			void *context)
+{
+	const struct inline_answer *wanted = context;
+
+	writer_open_object(writer, "files");
+	if (wanted->files)
+		inline_files_write(writer, wanted->files, answer->fd, wanted->most_bytes);
+	writer_close_object(writer);
+}
+
+static bool wants_events(const struct exchange *exchange)
+{
+	return exchange_wants_events(exchange_variable(exchange, "HTTP_ACCEPT"));
+}
+
+/* `files` go in and out; NULL: there are none. */
+static void run_and_show(struct exchange *exchange, struct exec_request *request,
+			 struct inline_files *files)
+{
+	struct inline_answer wanted = { files, exchange->config->body_bytes };
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+	struct outcome outcome;
+	bool events = wants_events(exchange);
+	bool done = events ? events_run(exchange, request, write_files, &wanted)
+			   : run_outcome(exchange, request, &answer, &outcome);
+
+	if (!done && files && files->failed)
+		inline_files_refuse(exchange, files);
+	if (!done || events)
+		return;
+
+	struct json_writer writer = answer_open(exchange, 200);
+	result_write(&writer, &outcome, request->session_id);
+	write_files(&writer, &answer, &wanted);
+	answer_finish(exchange, &writer);
+}
+
+/* ---- one-shots ----------------------------------------------------------------- */
+
+static void check_language(struct input *input)
+{
+	struct text language = input_text(input, "language", 0, 64);
+
+	if (language.data && !text_equals(language, "python"))
+		input_wrong(input, "language", "must be \"python\"");
+}
+
+void native_execute(struct exchange *exchange)
+{
+	const struct config *config = exchange->config;
+	struct exec_request request = run_request(exchange, FRAME_EXECUTE, "native");
+	AUTO_INPUT input = { 0 };
+	AUTO_INLINE files = { 0 };
+	struct text profile;
+
+	if (!input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  config->code_bytes);
+	request.input = input_text(&input, "stdin", 0, config->stdin_bytes);
+	profile = input_text(&input, "profile", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
+	if (profile.data)
+		request.profile = profile.data;
+	request.environment = input_text(&input, "environment", INPUT_NOT_EMPTY | INPUT_NO_NUL, 64);
+	limits_read(&input, LIMITS_OF_RUN, &request);
+	limits_read_timeout(&input, &request, wants_events(exchange));
+	limits_read_memory(&input, &request);
+	check_language(&input);
+	inline_files_read(&input, &files);
+	if (input_refused(exchange, &input, 422))
+		return;
+	request.files = inline_files_hook(&files);
+	run_and_show(exchange, &request, &files);
+}
+
+/* ---- in a session ---------------------------------------------------------------- */
+
+void sessions_execute(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_EXECUTE, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "code", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  exchange->config->code_bytes);
+	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
+	request.detach = input_bool(&input, "detach", false);
+	request.interactive = input_bool(&input, "interactive", false);
+	limits_read_timeout(&input, &request, request.detach || wants_events(exchange));
+	if (request.interactive && request.input.data)
+		input_wrong(&input, "stdin",
+			    "comes by POST .../stdin where the cell is interactive");
+	if (!input_refused(exchange, &input, 422))
+		run_and_show(exchange, &request, NULL);
+}
+
+/* A shell command beside the interpreter, in the same sandbox. */
+void sessions_run(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+	struct exec_request request;
+
+	if (!session_request(exchange, FRAME_SESSION_RUN, &request) ||
+	    !input_open(exchange, false, &input))
+		return;
+	request.code = input_text(&input, "cmd", INPUT_REQUIRED | INPUT_NOT_EMPTY | INPUT_NO_NUL,
+				  COMMAND_BYTES_MAX);
+	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
+	limits_read_timeout(&input, &request, wants_events(exchange));
+	if (!input_refused(exchange, &input, 422))
+		run_and_show(exchange, &request, NULL);
+}
