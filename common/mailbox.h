@@ -47,6 +47,10 @@ enum mailbox_holder {
 struct mailbox_text {
 	_Atomic uint32_t head, tail;
 	_Atomic uint32_t holder; /* enum mailbox_holder */
+	/* So much is written to the descriptor right now, or will be; what was written to
+	 * it without lying here. Who is killed while he writes has no time to say whether
+	 * he has: the executor can tell from these and what came out of the pipe. */
+	_Atomic uint32_t flushing, direct;
 	uint8_t bytes[MAILBOX_TEXT_BYTES];
 };
 

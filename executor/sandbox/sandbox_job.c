@@ -45,11 +45,8 @@ int job_start(struct sandbox *sandbox, const struct happening *what)
 		error = sandbox_give_stdin(sandbox, job->stdin_bytes, job->stdin_length);
 	if (error)
 		return error;
-	/* what threads have printed since the last job, and not flushed, goes with this one */
-	for (int i = 0; i < STREAMS; i++)
-		sandbox_drain_stream(&sandbox->streams[i], false);
+	sandbox_begin_text(sandbox, job->flags & MAILBOX_STREAMING);
 	put_job(sandbox, job);
-	sandbox_watch_text(sandbox, job->flags & MAILBOX_STREAMING);
 	return target_answer(sandbox, &sandbox->interpreter, ORDER_RUN);
 }
 

@@ -37,6 +37,8 @@ struct stream {
 	struct sandbox *sandbox;
 	enum sandbox_stream which;
 	bool of_command;
+	uint32_t received; /* bytes so far */
+	uint32_t shift;    /* see sandbox_text.c */
 };
 
 /* A shell command, see sandbox_command.c. */
@@ -189,7 +191,7 @@ int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length
 /* -- sandbox_text.c: all that has been printed --------------------------------------------------- */
 
 void sandbox_drain(struct sandbox *sandbox, bool deliver); /* or it is thrown away */
-void sandbox_watch_text(struct sandbox *sandbox, bool watched); /* a job begins */
+void sandbox_begin_text(struct sandbox *sandbox, bool watched); /* a job begins */
 
 /* -- sandbox_command.c ------------------------------------------------------------------------- */
 

@@ -40,6 +40,7 @@ static size_t read_chunk(struct stream *stream, bool deliver)
 		loop_remove(sandbox->all->config.loop, &stream->source);
 		return 0;
 	}
+	stream->received += (uint32_t)got;
 	if (deliver && sandbox->owner.output)
 		sandbox->owner.output(sandbox->owner.context, sandbox, stream->which, chunk,
 				      (size_t)got);

@@ -12,7 +12,7 @@ enum {
 	WATCH_MS = 15,
 	/* Who is flushing holds the text as long as one write() takes, which does not
 	 * wait as we empty the pipe. After so many tries he is dead, or lies. */
-	TRIES = 64,
+	TRIES = 4,
 };
 
 static struct mailbox_text *text_of(const struct stream *stream)
@@ -35,15 +35,32 @@ static bool hold(struct mailbox_text *text)
 	return atomic_compare_exchange_strong(&text->holder, &holder, TEXT_TAKEN);
 }
 
-/* Held. Copies all of it out, and lets go. */
-static size_t take(struct mailbox_text *text, uint8_t *bytes)
+/* How many of the bytes that still lie here have come out of the pipe already. Each byte
+ * that is written moves `tail` or `direct` once it has been: so what was received beyond
+ * these is what the program had no time to count, unless others write to the pipe as well. */
+static uint32_t count_written(const struct stream *stream, struct mailbox_text *text)
+{
+	uint32_t counted = atomic_load(&text->tail) + atomic_load(&text->direct);
+	uint32_t written = stream->received - counted + stream->shift;
+
+	return written == atomic_load(&text->flushing) ? written : 0;
+}
+
+/* Copies all of it out, and lets go. */
+static size_t take(struct stream *stream, struct mailbox_text *text, bool held, uint8_t *bytes)
 {
 	uint32_t head = atomic_load(&text->head), tail = atomic_load(&text->tail);
-	uint32_t length = head - tail, place = tail % MAILBOX_TEXT_BYTES;
-	uint32_t at_once = MAILBOX_TEXT_BYTES - place;
+	uint32_t length = head - tail, written = held ? 0 : count_written(stream, text);
 
 	if (length > MAILBOX_TEXT_BYTES)
 		length = 0;
+	stream->shift += head - tail;
+	if (written <= length) {
+		tail += written;
+		length -= written;
+	}
+
+	uint32_t place = tail % MAILBOX_TEXT_BYTES, at_once = MAILBOX_TEXT_BYTES - place;
 	if (at_once > length)
 		at_once = length;
 	memcpy(bytes, text->bytes + place, at_once);
@@ -70,7 +87,7 @@ static void empty(struct stream *stream, bool deliver, bool insist)
 	if (!held && !insist)
 		return;
 
-	size_t length = take(text, bytes);
+	size_t length = take(stream, text, held, bytes);
 	if (length && deliver && sandbox->state < SANDBOX_FAILED && sandbox->owner.output)
 		sandbox->owner.output(sandbox->owner.context, sandbox, stream->which, bytes,
 				      length);
@@ -121,10 +138,19 @@ static void on_watch(struct loop_timer *timer)
 				     on_watch);
 }
 
-void sandbox_watch_text(struct sandbox *sandbox, bool watched)
+/* What threads have printed since the last job, and not flushed, goes with this one. */
+void sandbox_begin_text(struct sandbox *sandbox, bool watched)
 {
 	struct sandboxes *all = sandbox->all;
 
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &sandbox->streams[i];
+		struct mailbox_text *text = text_of(stream);
+
+		sandbox_drain_stream(stream, false);
+		stream->shift =
+			atomic_load(&text->tail) + atomic_load(&text->direct) - stream->received;
+	}
 	sandbox->watched = watched;
 	if (watched && !all->watch.place)
 		(void)loop_set_timer(all->config.loop, &all->watch, loop_now_us() + WATCH_MS * 1000,

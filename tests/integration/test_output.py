@@ -50,6 +50,18 @@ class HardEnds(unittest.TestCase):
             self.assertGreater(len(lines), 50, pause)
             self.assertEqual(lines, [str(n) for n in range(len(lines))], pause)
 
+    def test_nothing_twice_after_a_kill(self):
+        """Killed while it writes, when it has not counted what it has written."""
+        for _ in range(20):
+            got = run("import itertools, os, random, threading, time\ndef kill():\n"
+                      "    time.sleep(0.001 + random.random() / 20)\n    os.kill(os.getpid(), 9)\n"
+                      "threading.Thread(target=kill).start()\nfor n in itertools.count(): print(n)")
+            self.assertEqual((got["status"], got["reason"]), ("failed", "crash"))
+            lines = got["stdout"].split("\n")
+            last = lines.pop()
+            self.assertEqual(lines, [str(n) for n in range(len(lines))])
+            self.assertTrue(str(len(lines)).startswith(last), last)
+
 
 class Streams(unittest.TestCase):
     def test_much(self):

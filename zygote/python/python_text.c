@@ -223,6 +223,7 @@ static int flush_chunk(int fd, struct mailbox_text *text, uint32_t end)
 		length = CHUNK_MAX;
 	if (length > MAILBOX_TEXT_BYTES - place)
 		length = MAILBOX_TEXT_BYTES - place;
+	atomic_store_explicit(&text->flushing, length, memory_order_relaxed);
 	if (length)
 		wrote = write_without_gil(fd, text->bytes + place, length, &error);
 	if (wrote > 0)
@@ -255,8 +256,11 @@ static int write_directly(struct channel *channel, const char *bytes, size_t len
 
 		if (wrote < 0 && explain(error))
 			return -1;
-		bytes += wrote > 0 ? wrote : 0;
-		length -= wrote > 0 ? (size_t)wrote : 0;
+		if (wrote <= 0)
+			continue;
+		bytes += wrote;
+		length -= (size_t)wrote;
+		atomic_fetch_add(&channel->text->direct, (uint32_t)wrote);
 	}
 	return 0;
 }
@@ -315,11 +319,6 @@ int python_text_append(int fd, const char *bytes, size_t length)
 int python_text_flush(int fd)
 {
 	return flush(channel_of(fd));
-}
-
-bool python_text_is_waiting(int fd)
-{
-	return count(channel_of(fd)->text) > 0;
 }
 
 void python_text_discard(int fd)

@@ -39,9 +39,6 @@ void python_text_begin(bool streaming, bool same);
 int python_text_append(int fd, const char *bytes, size_t length);
 int python_text_flush(int fd);
 
-/* Is there any? */
-bool python_text_is_waiting(int fd);
-
 /* Forget it: it cannot be written. */
 void python_text_discard(int fd);
 

@@ -105,6 +105,7 @@ static PyObject *display(PyObject *exception)
 	return with_type(text, exception);
 }
 
+/* Without the chain: not what was raised before it (its cause or context). */
 static PyObject *format(PyObject *exception, bool with_chain, PyObject **ret_message)
 {
 	AUTO_OBJECT *formatter = make_formatter(exception);
@@ -129,11 +130,6 @@ static PyObject *format(PyObject *exception, bool with_chain, PyObject **ret_mes
 PyObject *python_traceback_format(PyObject *exception, PyObject **ret_message)
 {
 	return format(exception, true, ret_message);
-}
-
-PyObject *python_traceback_format_alone(PyObject *exception)
-{
-	return format(exception, false, NULL);
 }
 
 PyObject *python_traceback_type_name(PyObject *exception)
@@ -274,8 +270,7 @@ static PyObject *format_parts(PyObject *hook_args, int with_chain)
 			       : NULL;
 	if (traceback && PyTraceBack_Check(traceback))
 		PyException_SetTraceback(value, traceback);
-	return with_chain ? python_traceback_format(value, NULL)
-			  : python_traceback_format_alone(value);
+	return format(value, with_chain, NULL);
 }
 
 /* Write `heading` and `text`, which are stolen and may be NULL with an error. */

@@ -13,9 +13,6 @@ int python_traceback_prepare(void);
  * program's code (__str__). No error is set. */
 PyObject *python_traceback_format(PyObject *exception, PyObject **ret_message);
 
-/* The same without what was raised before it (its cause or context). */
-PyObject *python_traceback_format_alone(PyObject *exception);
-
 /* Drop the frames above the first one in `filename`, if there is one: those of
  * an event loop that ran the program. */
 void python_traceback_strip(PyObject *exception, PyObject *filename);
