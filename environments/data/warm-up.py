@@ -1,6 +1,7 @@
 # Run once in each zygote, after the imports: what every first use would do again.
 import io
 
+import matplotlib.font_manager
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,3 +19,4 @@ axes.legend()
 axes.set_title("Title")
 figure.savefig(io.BytesIO(), format="png")
 plt.close("all")
+matplotlib.font_manager._get_font.cache_clear()  # it holds open files, which runs would find closed

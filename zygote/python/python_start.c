@@ -1,6 +1,7 @@
 #include "zygote/python/python.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <malloc.h>
 #include <sched.h>
@@ -114,6 +115,24 @@ static int check_threads(const char *name)
 	return -EBUSY;
 }
 
+/* Of the zygote's descriptors a run has none: what keeps one finds it closed. */
+static void tell_open_files(const struct python_options *options, const char *name)
+{
+	enum { WATCHED = 256 };
+	static bool told[WATCHED];
+
+	if (!options->verbose)
+		return;
+	for (int fd = 0; fd < WATCHED; fd++) {
+		bool open = fcntl(fd, F_GETFD) >= 0;
+
+		if (open && !told[fd] && name)
+			fprintf(stderr, "zygote: %s leaves a file open, which runs find closed\n",
+				name);
+		told[fd] = open;
+	}
+}
+
 static int preload_one(const struct python_options *options, const char *name)
 {
 	if (options->verbose)
@@ -125,6 +144,7 @@ static int preload_one(const struct python_options *options, const char *name)
 		if (options->strict)
 			return -ENOEXEC;
 	}
+	tell_open_files(options, name);
 	return check_threads(name);
 }
 
@@ -136,6 +156,7 @@ static int preload(const struct python_options *options)
 
 	if (!list)
 		return -ENOMEM;
+	tell_open_files(options, NULL); /* those that are ours */
 	for (char *name = strtok_r(list, ", ", &rest); !error && name;
 	     name = strtok_r(NULL, ", ", &rest))
 		error = preload_one(options, name);
@@ -166,6 +187,7 @@ static int warm_up(const struct python_options *options)
 		say_error("cannot run", options->warm_up);
 		return options->strict ? -ENOEXEC : 0;
 	}
+	tell_open_files(options, options->warm_up);
 	return check_threads(options->warm_up);
 }
 
