@@ -29,7 +29,8 @@
  * would be blind to junk above them. */
 #define LOW_32 0xffffffffu
 
-/* Allowed without a look at the arguments. */
+/* Allowed without a look at the arguments; several on a line, by what they are for. */
+/* clang-format off */
 static const char *const allowed[] = {
 	/* bytes in and out */
 	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
@@ -168,6 +169,7 @@ static const uint32_t allowed_prctls[] = {
 	 * that uses it can only lose more */
 	PR_SET_SECCOMP,
 };
+/* clang-format on */
 
 /* readonly: changing anything by name, before the name is looked at. */
 static const char *const writing_calls[] = {

@@ -234,11 +234,13 @@ static void test_inputs(void **state)
 
 static void test_wrong_inputs(void **state)
 {
+	/* clang-format off */
 	static const char *const inputs[] = {
 		"1) + (2", "1), (2", "a=1)(b=2", "a=1).x(b=2", "a=1) if 1 else f(b=2",
 		"a=1)\nf(", "a=1, 2", "1, a=2", "a=1, a=2", "**{'a': 1}", "*[1]", "x", "a=x",
 		"[x for x in (1,)]", "f()", "a=f()", "1 + 1", "lambda: 1", "'open", "a=", "f''",
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
@@ -366,6 +368,7 @@ static void check_same(const char *expression)
 
 static void test_round_trips(void **state)
 {
+	/* clang-format off */
 	static const char *const expressions[] = {
 		"None", "True", "0", "-5", "2**63 - 1", "2**63", "-2**63", "10**5000", "-10**700",
 		"1.5", "-0.0", "1e308 * 10", "5e-324", "1+2j", "complex(-0.0, 1e400)", "''",
@@ -376,6 +379,7 @@ static void test_round_trips(void **state)
 		"range(3, 9, 2)", "list(range(100000))", "[0.5] * 1000", "[2**70] * 3",
 		"[1, 2.5, 2**64, True]", "{'d': 1}", "{'t': [1]}", "[float(i) for i in range(99)]",
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof expressions / sizeof expressions[0]; i++)
