@@ -27,8 +27,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 int machine_raise_descriptors(const struct options *options, char message[MACHINE_MESSAGE_BYTES])
 {
-	uint64_t sandboxes = smaller(options->sandboxes, options->sessions + options->running +
-								  options->pool);
+	uint64_t sandboxes =
+		smaller(options->sandboxes, options->sessions + options->running + options->pool);
 	uint64_t needed = DESCRIPTORS_OF_OURS + sandboxes * DESCRIPTORS_A_SANDBOX +
 			  (options->running + options->queue) * DESCRIPTORS_A_CALL;
 	struct rlimit limit;
@@ -39,11 +39,12 @@ int machine_raise_descriptors(const struct options *options, char message[MACHIN
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max >= needed)
 		return 0;
-	snprintf(message, MACHINE_MESSAGE_BYTES,
-		 "%llu sessions and %llu runs may need %llu open files, and %llu are allowed; allow "
-		 "more (ulimit -n, LimitNOFILE=, a container's ulimits), or set sessions lower",
-		 (unsigned long long)options->sessions, (unsigned long long)options->running,
-		 (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+	snprintf(
+		message, MACHINE_MESSAGE_BYTES,
+		"%llu sessions and %llu runs may need %llu open files, and %llu are allowed; allow "
+		"more (ulimit -n, LimitNOFILE=, a container's ulimits), or set sessions lower",
+		(unsigned long long)options->sessions, (unsigned long long)options->running,
+		(unsigned long long)needed, (unsigned long long)limit.rlim_max);
 	return -EMFILE;
 }
 

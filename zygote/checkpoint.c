@@ -38,8 +38,9 @@ enum checkpoint checkpoint_make(void)
 		int error = errno;
 
 		python_after_fork_parent();
-		return pid > 0 ? CHECKPOINT_MADE :
-		       error == EAGAIN ? CHECKPOINT_REFUSED : CHECKPOINT_FAILED;
+		return pid > 0           ? CHECKPOINT_MADE
+		       : error == EAGAIN ? CHECKPOINT_REFUSED
+					 : CHECKPOINT_FAILED;
 	}
 	be_frozen();
 	python_after_fork_copy();

@@ -21,8 +21,8 @@
 
 /* Everything that makes a namespace, by clone(2). CLONE_NEWTIME has no bit
  * there (it would be part of the exit signal). */
-#define NAMESPACE_FLAGS                                                                     \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |      \
+#define NAMESPACE_FLAGS                                                                            \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
 /* The kernel reads int arguments as 32 bits; a filter that compared all 64
@@ -173,10 +173,10 @@ static const uint32_t allowed_prctls[] = {
 
 /* readonly: changing anything by name, before the name is looked at. */
 static const char *const writing_calls[] = {
-	"creat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat",
-	"unlink", "unlinkat", "symlink", "symlinkat", "mknod", "mknodat", "chmod", "fchmodat",
-	"fchmodat2", "chown", "lchown", "fchownat", "utime", "utimes", "utimensat", "futimesat",
-	"truncate",
+	"creat",   "rename", "renameat",  "renameat2", "mkdir",    "mkdirat",   "rmdir",
+	"link",    "linkat", "unlink",    "unlinkat",  "symlink",  "symlinkat", "mknod",
+	"mknodat", "chmod",  "fchmodat",  "fchmodat2", "chown",    "lchown",    "fchownat",
+	"utime",   "utimes", "utimensat", "futimesat", "truncate",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -240,8 +240,7 @@ static int add_socket_options(scmp_filter_ctx filter)
 	for (size_t i = 0; !error && i < COUNT(allowed_socket_options); i++)
 		error = add_socket_option(filter, SCMP_ACT_ALLOW, allowed_socket_options[i]);
 	for (size_t i = 0; !error && i < COUNT(refused_socket_options); i++)
-		error = add_socket_option(filter, SCMP_ACT_ERRNO(EPERM),
-					  refused_socket_options[i]);
+		error = add_socket_option(filter, SCMP_ACT_ERRNO(EPERM), refused_socket_options[i]);
 	return error;
 }
 
@@ -252,7 +251,8 @@ static int add_base(scmp_filter_ctx filter)
 	for (size_t i = 0; !error && i < COUNT(allowed); i++)
 		error = add_rule(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
 	for (size_t i = 0; !error && i < COUNT(refused); i++)
-		error = add_rule(filter, SCMP_ACT_ERRNO(refused[i].error), refused[i].call, 0, NULL);
+		error = add_rule(filter, SCMP_ACT_ERRNO(refused[i].error), refused[i].call, 0,
+				 NULL);
 	for (size_t i = 0; !error && i < COUNT(allowed_ioctls); i++)
 		error = add_masked(filter, SCMP_ACT_ALLOW, "ioctl", 1, LOW_32, allowed_ioctls[i]);
 	for (size_t i = 0; !error && i < COUNT(allowed_fcntls); i++)
@@ -294,11 +294,9 @@ static int add_open_flags(scmp_filter_ctx filter, const char *call, unsigned arg
 	static const struct {
 		uint64_t mask, value;
 	} writing[] = {
-		{ O_ACCMODE, O_WRONLY },
-		{ O_ACCMODE, O_RDWR },
+		{ O_ACCMODE, O_WRONLY },  { O_ACCMODE, O_RDWR },
 		{ O_ACCMODE, O_ACCMODE }, /* Linux's own fourth mode */
-		{ O_CREAT, O_CREAT },
-		{ O_TRUNC, O_TRUNC },
+		{ O_CREAT, O_CREAT },     { O_TRUNC, O_TRUNC },
 	};
 	int error = 0;
 
@@ -349,10 +347,19 @@ static int add_original(scmp_filter_ctx filter)
 		const char *call;
 		unsigned argument;
 	} reaches[] = {
-		{ "kill", 0 }, { "tkill", 0 }, { "tgkill", 0 }, { "tgkill", 1 },
-		{ "rt_sigqueueinfo", 0 }, { "rt_tgsigqueueinfo", 0 }, { "rt_tgsigqueueinfo", 1 },
-		{ "pidfd_open", 0 }, { "prlimit64", 0 }, { "sched_setaffinity", 0 },
-		{ "sched_setparam", 0 }, { "sched_setscheduler", 0 }, { "setpriority", 1 },
+		{ "kill", 0 },
+		{ "tkill", 0 },
+		{ "tgkill", 0 },
+		{ "tgkill", 1 },
+		{ "rt_sigqueueinfo", 0 },
+		{ "rt_tgsigqueueinfo", 0 },
+		{ "rt_tgsigqueueinfo", 1 },
+		{ "pidfd_open", 0 },
+		{ "prlimit64", 0 },
+		{ "sched_setaffinity", 0 },
+		{ "sched_setparam", 0 },
+		{ "sched_setscheduler", 0 },
+		{ "setpriority", 1 },
 	};
 	static const uint32_t group = -(uint32_t)THE_ORIGINAL;
 	int error = add_masked(filter, SCMP_ACT_ERRNO(ESRCH), "kill", 0, LOW_32, group);

@@ -136,14 +136,15 @@ static void run_job(struct mailbox *mailbox)
 	if (job.replay_length)
 		replay(&job, code);
 
-	int exit_code = python_run(&(struct job){ .kind = (enum job_kind)job.kind,
-						  .code = code + job.replay_length,
-						  .code_length = job.payload_length - job.replay_length,
-						  .restricted = job.flags & MAILBOX_RESTRICTED,
-						  .streaming = job.flags & MAILBOX_STREAMING,
-						  .interactive = job.flags & MAILBOX_INTERACTIVE,
-						  .execution = job.execution },
-				   &report);
+	int exit_code =
+		python_run(&(struct job){ .kind = (enum job_kind)job.kind,
+					  .code = code + job.replay_length,
+					  .code_length = job.payload_length - job.replay_length,
+					  .restricted = job.flags & MAILBOX_RESTRICTED,
+					  .streaming = job.flags & MAILBOX_STREAMING,
+					  .interactive = job.flags & MAILBOX_INTERACTIVE,
+					  .execution = job.execution },
+			   &report);
 	if (job.kind == JOB_SCRIPT)
 		exit_code = python_finish(exit_code);
 	deliver(mailbox, &report, exit_code);
@@ -190,8 +191,7 @@ _Noreturn void interpreter_main(int init_socket, struct mailbox *mailbox,
 	struct saying saying = { .note = NOTE_READY };
 
 	enter(init_socket, limits);
-	python_attach(&(struct python_host){ .mailbox = mailbox,
-					     .ask = notification_ask });
+	python_attach(&(struct python_host){ .mailbox = mailbox, .ask = notification_ask });
 	for (;;) {
 		switch (python_wait(say_and_wait, &saying)) {
 		case ORDER_RUN:

@@ -101,8 +101,7 @@ static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_u
 		error = cgroup_read_key(dirs->fd[MEMORY], "memory.oom_control", "oom_kill",
 					&usage.oom_kills);
 	if (!error)
-		error = cgroup_read_key(dirs->fd[PIDS], "pids.events", "max",
-					&usage.forks_refused);
+		error = cgroup_read_key(dirs->fd[PIDS], "pids.events", "max", &usage.forks_refused);
 	if (error)
 		return error;
 	usage.cpu_us = cpu_ns / 1000;

@@ -121,7 +121,8 @@ static int find_base(const char *mount, const char *parent, char *ret_path, size
 	char own[PATH_MAX] = "";
 
 	if (*parent)
-		return snprintf(ret_path, size, "%s/%s", mount, parent) >= (int)size ? -ENAMETOOLONG : 0;
+		return snprintf(ret_path, size, "%s/%s", mount, parent) >= (int)size ? -ENAMETOOLONG
+										     : 0;
 	if (!own_path(own, sizeof own) && *own) {
 		if (snprintf(ret_path, size, "%s/%s", mount, own) < (int)size) {
 			AUTO_FD dir = open(ret_path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);

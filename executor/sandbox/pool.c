@@ -149,8 +149,8 @@ void pool_refill(struct pool *pool)
 
 	while (!pool->closed && !pool->rests && pool->count < pool->config.size) {
 		struct sandbox *sandbox = NULL;
-		int error = sandbox_create(pool->config.sandboxes, pool->config.zygote_pool,
-					   &owner, &sandbox);
+		int error = sandbox_create(pool->config.sandboxes, pool->config.zygote_pool, &owner,
+					   &sandbox);
 
 		if (error) {
 			/* -EAGAIN: a free slot or a warm zygote will call us */

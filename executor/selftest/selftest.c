@@ -21,11 +21,14 @@ const struct wall walls[] = {
 	{ "seccomp", "a filter is on", "boot a kernel with CONFIG_SECCOMP_FILTER" },
 	{ "mount-calls", "mount, unshare, ptrace, bpf, keyctl are refused", report_it },
 	{ "sockets", "no socket but socketpair", report_it },
-	{ "processes-hidden", "the init is not shown", "mount procfs with hidepid: Linux 5.8 or newer" },
+	{ "processes-hidden", "the init is not shown",
+	  "mount procfs with hidepid: Linux 5.8 or newer" },
 	{ "descriptors", "nothing but standard input and output is open", report_it },
 	{ "read-only-root", "/usr, /etc, /dev, / cannot be written", report_it },
-	{ "host-files", "no folder of the host but the listed ones", "look at the setting root_paths" },
-	{ "workspace-limit", "files end at the workspace's limit", "tmpfs needs size and nr_inodes" },
+	{ "host-files", "no folder of the host but the listed ones",
+	  "look at the setting root_paths" },
+	{ "workspace-limit", "files end at the workspace's limit",
+	  "tmpfs needs size and nr_inodes" },
 	{ "process-limit", "forks end at the limit", "enable the pids cgroup controller" },
 	{ "memory-limit", "memory ends at the limit", "enable the memory cgroup controller" },
 	{ "readonly-profile", "nothing can be written by name", report_it },
@@ -55,7 +58,8 @@ static const char try_everything[] =
 	"    def _():\n"
 	"        here = os.readlink('/proc/self/ns/' + ns)\n"
 	"        return 'shared with the host' if here == HOST[ns] else None\n"
-	"status = dict(l.rstrip('\\n').split(':\\t', 1) for l in open('/proc/self/status') if ':\\t' in l)\n"
+	"status = dict(l.rstrip('\\n').split(':\\t', 1) for l in open('/proc/self/status') if "
+	"':\\t' in l)\n"
 	"@check('identity')\n"
 	"def _():\n"
 	"    ids = os.getresuid() + os.getresgid()\n"
@@ -65,7 +69,8 @@ static const char try_everything[] =
 	"        if any(int(l.split()[1]) < 65536 for l in f): return 'mapped to a real user'\n"
 	"@check('capabilities')\n"
 	"def _():\n"
-	"    return [k for k in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb') if int(status[k], 16)]\n"
+	"    return [k for k in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb') if "
+	"int(status[k], 16)]\n"
 	"@check('no-new-privileges')\n"
 	"def _(): return status['NoNewPrivs'] != '1'\n"
 	"@check('seccomp')\n"
@@ -113,7 +118,8 @@ static const char try_everything[] =
 	"    return bad\n"
 	"@check('host-files')\n"
 	"def _():\n"
-	"    known = {'bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32', 'proc', 'workspace', 'tmp', 'dev',\n"
+	"    known = {'bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32', 'proc', 'workspace', "
+	"'tmp', 'dev',\n"
 	"             'etc', 'usr', 'var', 'run', 'home'}\n"
 	"    more = set(os.listdir('/')) - known\n"
 	"    return [d for d in more if os.path.exists('/' + d + '/shadow')] or \\\n"
@@ -156,7 +162,8 @@ static const char try_writing[] =
 	"bad = []\n"
 	"tries = {'open': lambda: open('x', 'w'), 'mkdir': lambda: os.mkdir('d'),\n"
 	"         'remove': lambda: os.remove('nothing'), 'rename': lambda: os.rename('a', 'b'),\n"
-	"         'symlink': lambda: os.symlink('a', 'b'), 'chmod': lambda: os.chmod('/tmp', 0o700)}\n"
+	"         'symlink': lambda: os.symlink('a', 'b'), 'chmod': lambda: os.chmod('/tmp', "
+	"0o700)}\n"
 	"for name, f in tries.items():\n"
 	"    try: f(); bad.append(name)\n"
 	"    except PermissionError as e:\n"
@@ -182,7 +189,10 @@ static const char try_starting[] =
 const struct probe probes[] = {
 	{ .code = try_everything },
 	{ .code = try_forks, .needs_cgroups = true },
-	{ .code = try_memory, .wall = "memory-limit", .ends_by = REASON_MEMORY, .needs_cgroups = true },
+	{ .code = try_memory,
+	  .wall = "memory-limit",
+	  .ends_by = REASON_MEMORY,
+	  .needs_cgroups = true },
 	{ .code = try_writing, .flags = MAILBOX_READONLY },
 	{ .code = try_starting, .flags = MAILBOX_RESTRICTED },
 };

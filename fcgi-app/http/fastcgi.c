@@ -167,7 +167,8 @@ static int take_head_header(struct fastcgi *fastcgi)
 			return -EPROTO;
 		fastcgi->head_done = true;
 	}
-	return buffer_append(&fastcgi->head, fastcgi->input + from, FCGI_HEADER_LEN) ? -EMSGSIZE : 1;
+	return buffer_append(&fastcgi->head, fastcgi->input + from, FCGI_HEADER_LEN) ? -EMSGSIZE
+										     : 1;
 }
 
 static int take_begin(struct fastcgi *fastcgi)
@@ -190,8 +191,8 @@ static int take_params(struct fastcgi *fastcgi)
 {
 	size_t left = input_left(fastcgi);
 	size_t content = fastcgi->content_left < left ? fastcgi->content_left : left;
-	size_t padding = fastcgi->padding_left < left - content ? fastcgi->padding_left
-								 : left - content;
+	size_t padding =
+		fastcgi->padding_left < left - content ? fastcgi->padding_left : left - content;
 	const uint8_t *bytes = take_input(fastcgi, content + padding);
 
 	fastcgi->content_left -= content;

@@ -34,8 +34,8 @@ enum {
 	WAIT_EVERY_MS = 20,
 	PAUSE_MS = 50,
 	TICK_MS = 500,
-	IDLE_MS = 5000,        /* then a thread keeps no connection to the executor */
-	HEAD_MS = 15000,       /* so long a head may take from its first byte on */
+	IDLE_MS = 5000,  /* then a thread keeps no connection to the executor */
+	HEAD_MS = 15000, /* so long a head may take from its first byte on */
 };
 
 struct workers {
@@ -133,9 +133,10 @@ static void go_on(struct connection *connection, bool kept)
 
 static void serve_refusal(const struct server *server, struct connection *connection)
 {
-	go_on(connection, server_serve(server, &connection->fastcgi,
-				"too many requests of this address are being served; try again "
-				"shortly"));
+	go_on(connection,
+	      server_serve(server, &connection->fastcgi,
+			   "too many requests of this address are being served; try again "
+			   "shortly"));
 }
 
 /* Serve it, and then those that have waited for its place. */
@@ -337,9 +338,9 @@ static struct workers *make_pool(const struct config *config, int listen_fd)
 	pool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pool->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	pool->list = calloc(config->threads, sizeof *pool->list);
-	pool->work.limits = (struct lanes_limits){ places, (unsigned)config->client_threads,
-						   (unsigned)config->queue,
-						   (unsigned)config->client_queue };
+	pool->work.limits =
+		(struct lanes_limits){ places, (unsigned)config->client_threads,
+				       (unsigned)config->queue, (unsigned)config->client_queue };
 	pool->streams.limits = (struct lanes_limits){ (unsigned)config->streams,
 						      (unsigned)config->client_streams, 0, 0 };
 	pthread_mutex_init(&pool->lock, NULL);

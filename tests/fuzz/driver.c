@@ -64,9 +64,12 @@ static void insert(size_t at, const void *bytes, size_t length)
 /* One small damage: what length fields, quotes and escapes are sensitive to. */
 static void mutate(void)
 {
-	static const char *const words[] = { "\"", "\\u", "\\", "{", "[", "]", "%2f", "%00", "%",
-					     "..", "/",   "\xed\xa0\x80", "\xf0\x9f", "\0", "=", "&",
-					     "1e999", "-", "null", "\xff\xff\xff\xff", "\n" };
+	static const char *const words[] = { "\"",       "\\u", "\\",   "{",
+					     "[",        "]",   "%2f",  "%00",
+					     "%",        "..",  "/",    "\xed\xa0\x80",
+					     "\xf0\x9f", "\0",  "=",    "&",
+					     "1e999",    "-",   "null", "\xff\xff\xff\xff",
+					     "\n" };
 	size_t at = random_number(input_length + 1);
 	size_t length = 1 + random_number(8);
 	uint8_t byte = (uint8_t)random_number(256);

@@ -16,8 +16,8 @@
 const struct fuzz_seed fuzz_seeds[] = {
 	FUZZ_SEED(HEADER("\x00", "\x0f")),
 	FUZZ_SEED(HEADER("\x10", "\x01") FIELD("\x04", "\x08") "print(1)"),
-	FUZZ_SEED(HEADER("\x21", "\x42") FIELD("\x40", "\x08") "\x01\0\0\0\0\0\0\0" FIELD("\x4b", "\x09")
-		  FIELD("\x60", "\x01") "1"),
+	FUZZ_SEED(HEADER("\x21", "\x42") FIELD("\x40", "\x08") "\x01\0\0\0\0\0\0\0" FIELD(
+		"\x4b", "\x09") FIELD("\x60", "\x01") "1"),
 	FUZZ_SEED(HEADER("\x03", "\x40") "abc" HEADER("\x00", "\x44")),
 	FUZZ_SEED("h\xc3\xa9llo \xe2\x82\xac \xf0\x9f\x92\xa9"),
 };

@@ -32,24 +32,20 @@ static int act(const char *name, struct sandbox *sandbox)
 	return result;
 }
 
-#define ACTIONS(X)                                                                                 \
-	X(spawn_ask_zygote)                                                                        \
-	X(spawn_place) X(spawn_keep_offer) X(spawn_enter) X(spawn_enter_offered) X(                \
-		program_listen) X(program_accept) X(program_adopt_interpreter) X(program_is_idle)  \
-		X(job_start) X(job_give_input) X(job_drain) X(job_finish) X(job_drain_last) X(     \
-			job_leftovers) X(command_start) X(command_started) X(command_kill)         \
-			X(command_ended) X(command_note_end) X(command_finish) X(                  \
-				command_note_and_finish) X(checkpoint_make) X(checkpoint_keep)     \
-				X(checkpoint_keep_and_idle) X(restore_begin) X(restore_clear) X(   \
-					restore_resume) X(restore_failed) X(fork_begin)            \
-					X(fork_adopt) X(fork_adopt_and_idle) X(                    \
-						fork_original_is_ready)                            \
-						X(fork_original_is_ready_and_idle) X(fork_none)    \
-							X(fork_kill) X(fork_join) X(fork_gone) X(  \
-								fork_swept) X(teardown_kill)       \
-								X(teardown_kill_late) X(           \
-									teardown_if_home)          \
-									X(teardown_give_up_spawn)
+/* clang-format off */
+#define ACTIONS(X) \
+	X(spawn_ask_zygote) X(spawn_place) X(spawn_keep_offer) X(spawn_enter) \
+	X(spawn_enter_offered) X(program_listen) X(program_accept) \
+	X(program_adopt_interpreter) X(program_is_idle) X(job_start) X(job_give_input) \
+	X(job_drain) X(job_finish) X(job_drain_last) X(job_leftovers) X(command_start) \
+	X(command_started) X(command_kill) X(command_ended) X(command_note_end) \
+	X(command_finish) X(command_note_and_finish) X(checkpoint_make) X(checkpoint_keep) \
+	X(checkpoint_keep_and_idle) X(restore_begin) X(restore_clear) X(restore_resume) \
+	X(restore_failed) X(fork_begin) X(fork_adopt) X(fork_adopt_and_idle) \
+	X(fork_original_is_ready) X(fork_original_is_ready_and_idle) X(fork_none) \
+	X(fork_kill) X(fork_join) X(fork_gone) X(fork_swept) X(teardown_kill) \
+	X(teardown_kill_late) X(teardown_if_home) X(teardown_give_up_spawn)
+/* clang-format on */
 
 #define STAND_IN(name)                                                                             \
 	int name(struct sandbox *sandbox, const struct happening *what)                            \

@@ -93,16 +93,16 @@ static void test_broken_heads(void **state)
 {
 	(void)state;
 	HEAD_IS("\2", 0);
-	HEAD_IS("\2\1\0\1\0\10\0\0", -EPROTO);                    /* the version */
-	HEAD_IS(RECORD("\1", "\0", "\10"), -EPROTO);              /* id 0 */
-	HEAD_IS(RECORD("\11", "\0", "\0"), -EPROTO);              /* management */
-	HEAD_IS(RECORD("\4", "\1", "\0"), -EPROTO);               /* no BEGIN_REQUEST */
-	HEAD_IS(RECORD("\1", "\1", "\7") "1234567", -EPROTO);     /* its length */
+	HEAD_IS("\2\1\0\1\0\10\0\0", -EPROTO);                          /* the version */
+	HEAD_IS(RECORD("\1", "\0", "\10"), -EPROTO);                    /* id 0 */
+	HEAD_IS(RECORD("\11", "\0", "\0"), -EPROTO);                    /* management */
+	HEAD_IS(RECORD("\4", "\1", "\0"), -EPROTO);                     /* no BEGIN_REQUEST */
+	HEAD_IS(RECORD("\1", "\1", "\7") "1234567", -EPROTO);           /* its length */
 	HEAD_IS(RECORD("\1", "\1", "\10") "\0\2\1\0\0\0\0\0", -EPROTO); /* an authorizer */
-	HEAD_IS(BEGIN RECORD("\4", "\2", "\0"), -EPROTO);         /* another request */
-	HEAD_IS(BEGIN RECORD("\5", "\1", "\0"), -EPROTO);         /* STDIN too early */
+	HEAD_IS(BEGIN RECORD("\4", "\2", "\0"), -EPROTO);               /* another request */
+	HEAD_IS(BEGIN RECORD("\5", "\1", "\0"), -EPROTO);               /* STDIN too early */
 	HEAD_IS(BEGIN BEGIN, -EPROTO);
-	HEAD_IS(BEGIN RECORD("\2", "\1", "\0"), -EPROTO);         /* aborted */
+	HEAD_IS(BEGIN RECORD("\2", "\1", "\0"), -EPROTO); /* aborted */
 	/* pairs: too short, a length that is not there, one that is far too large */
 	HEAD_IS(BEGIN RECORD("\4", "\1", "\4") "\1\3Ab" END_PARAMS, -EPROTO);
 	HEAD_IS(BEGIN RECORD("\4", "\1", "\1") "\1" END_PARAMS, -EPROTO);
@@ -135,8 +135,8 @@ static void test_a_head_that_is_too_large(void **state)
 
 static void test_a_body(void **state)
 {
-	static const char body[] = RECORD("\5", "\1", "\3") "abc\1\5\0\1\0\2\3\0dePPP" RECORD(
-		"\5", "\1", "\0");
+	static const char body[] =
+		RECORD("\5", "\1", "\3") "abc\1\5\0\1\0\2\3\0dePPP" RECORD("\5", "\1", "\0");
 	struct wire *wire = open_wire();
 	char bytes[8];
 

@@ -142,8 +142,7 @@ static void check(const char *code, const char *output, const char *tolerance, b
 	free_verdict(&verdict);
 }
 
-static void check_shown(const char *code, const char *output, const char *got,
-			const char *expected)
+static void check_shown(const char *code, const char *output, const char *got, const char *expected)
 {
 	struct verdict verdict;
 
@@ -200,7 +199,8 @@ static void check_input(const char *input, const char *data)
 {
 	struct probe probes[2];
 
-	run_submission("def f(*a, **k):\n    return [repr(a), repr(k)]\n", "f", input, NULL, probes);
+	run_submission("def f(*a, **k):\n    return [repr(a), repr(k)]\n", "f", input, NULL,
+		       probes);
 	if (data) {
 		assert_field(&probes[1], FIELD_DATA, data);
 	} else {
@@ -249,9 +249,10 @@ static void test_wrong_inputs(void **state)
 
 static void test_entry_points(void **state)
 {
-	static const char code[] = "class Solution:\n    def add(self, a, b):\n        return a + b\n"
-				   "add = Solution().add\n"
-				   "async def wait(a):\n    return a * 2\n";
+	static const char code[] =
+		"class Solution:\n    def add(self, a, b):\n        return a + b\n"
+		"add = Solution().add\n"
+		"async def wait(a):\n    return a * 2\n";
 	struct probe probes[2];
 
 	(void)state;
@@ -408,9 +409,11 @@ static void test_exactness(void **state)
 static void test_subclasses(void **state)
 {
 	(void)state;
-	check("import collections as c\n" GIVES "c.namedtuple('P', 'x y')(1, 2)", "(1, 2)", NULL, true);
+	check("import collections as c\n" GIVES "c.namedtuple('P', 'x y')(1, 2)", "(1, 2)", NULL,
+	      true);
 	check("import collections as c\n" GIVES "c.Counter('aab')", "{'a': 2, 'b': 1}", NULL, true);
-	check("import collections as c\n" GIVES "c.defaultdict(list, a=[1])", "{'a': [1]}", NULL, true);
+	check("import collections as c\n" GIVES "c.defaultdict(list, a=[1])", "{'a': [1]}", NULL,
+	      true);
 	check("import collections as c\n" GIVES "c.OrderedDict(a=1)", "{'a': 1}", NULL, true);
 	check("import enum\nclass E(enum.IntEnum):\n    A = 3\n" GIVES "[E.A]", "[3]", NULL, true);
 	check("class S(str):\n    pass\n" GIVES "S('x')", "'x'", NULL, true);
@@ -419,8 +422,8 @@ static void test_subclasses(void **state)
 	check("from fractions import Fraction\n" GIVES "[Fraction(1, 3)]", "[1/3]", NULL, false);
 	check("from decimal import Decimal\n" GIVES "Decimal('0.5')", "0.5", NULL, true);
 	check("from decimal import Decimal\n" GIVES "Decimal('0.1')", "0.1", NULL, false);
-	check("class A:\n    __module__ = 'numpy'\n    size = 2\n    tolist = lambda s: [1, 2]\n" GIVES
-	      "[A()]",
+	check("class A:\n    __module__ = 'numpy'\n    size = 2\n    tolist = lambda s: [1, "
+	      "2]\n" GIVES "[A()]",
 	      "[[1, 2]]", NULL, true);
 	check("from decimal import Decimal\n" GIVES "Decimal('1E+999999999')", "1", NULL, false);
 }
@@ -447,10 +450,12 @@ static void test_no_data(void **state)
 	check_no_data(GIVES "(x for x in [1])", "<generator object", NULL);
 	check_no_data("def f():\n    x = []\n    x.append(x)\n    return x", "[[...]]", NULL);
 	check_no_data("def f():\n    x = {}\n    x[1] = (x, x)\n    return x", "{...}", NULL);
-	check_no_data("def f():\n    x = []\n    for i in range(300):\n        x = [x]\n    return x",
-		      "[[[[", NULL);
-	check_no_data("def f():\n    x = []\n    for i in range(100):\n        x = [x, x]\n    return x",
-		      "[[[[", large);
+	check_no_data(
+		"def f():\n    x = []\n    for i in range(300):\n        x = [x]\n    return x",
+		"[[[[", NULL);
+	check_no_data(
+		"def f():\n    x = []\n    for i in range(100):\n        x = [x, x]\n    return x",
+		"[[[[", large);
 	check_no_data(GIVES "'x' * (1 << 20)", "'xxx", large);
 	check_no_data(GIVES "10**2000000", "<int object: its repr failed>", large);
 	check_no_data("class A:\n    def __repr__(self):\n        1 / 0\n" GIVES "A()",
@@ -464,9 +469,10 @@ static void test_no_data(void **state)
 static void test_lies(void **state)
 {
 	(void)state;
-	check("class A:\n    def __eq__(self, other):\n        return True\n" GIVES "A()", "1", NULL,
-	      false);
-	check("class I(int):\n    __index__ = __int__ = lambda s: 5\n    __eq__ = lambda s, o: True\n"
+	check("class A:\n    def __eq__(self, other):\n        return True\n" GIVES "A()", "1",
+	      NULL, false);
+	check("class I(int):\n    __index__ = __int__ = lambda s: 5\n    __eq__ = lambda s, o: "
+	      "True\n"
 	      "    __repr__ = __str__ = lambda s: '5'\n    __hash__ = int.__hash__\n" GIVES "I(4)",
 	      "5", NULL, false);
 	check("class D(dict):\n    def items(self):\n        return [('a', 1)]\n"
@@ -483,12 +489,12 @@ static void test_lies(void **state)
 
 static void test_patches(void **state)
 {
-	static const char builtins[] =
-		"import builtins\n"
-		"def bad(*a, **k):\n    raise RuntimeError('patched')\n"
-		"for name in 'len isinstance type repr set map list int eval compile str id'.split():\n"
-		"    setattr(builtins, name, bad)\n"
-		"def f(a):\n    return [a, {'k': (1, 2.5)}]\n";
+	static const char builtins[] = "import builtins\n"
+				       "def bad(*a, **k):\n    raise RuntimeError('patched')\n"
+				       "for name in 'len isinstance type repr set map list int "
+				       "eval compile str id'.split():\n"
+				       "    setattr(builtins, name, bad)\n"
+				       "def f(a):\n    return [a, {'k': (1, 2.5)}]\n";
 	static const char modules[] = "import sys, json, ast, _ast, _json, math\n"
 				      "for m in (json, ast, _ast, _json, math):\n"
 				      "    for n in list(vars(m)):\n"
@@ -526,14 +532,47 @@ static void check_hostile_data(const char *data, size_t length)
 static void test_hostile_data(void **state)
 {
 	static const char *const texts[] = {
-		"", "[", "[1", "1 2", "nope", "NaN", "Infinity", "{}", "{\"x\":1}", "{\"t\":1}",
-		"{\"t\":[1],\"s\":[1]}", "{\"s\":[[1]]}", "{\"s\":[{\"d\":[]}]}", "{\"d\":[1]}",
-		"{\"d\":[[1]]}", "{\"d\":[[[1],2]]}", "{\"d\":{}}", "{\"i\":1}", "{\"i\":\"0xzz\"}",
-		"{\"f\":\"1.5\"}", "{\"f\":[]}", "{\"f\":1}", "{\"b\":\"0\"}", "{\"b\":1}", "{\"u\":\"00\"}",
-		"{\"u\":\"ffffffff\"}", "{\"r\":[1,2]}", "{\"r\":[1,2,0]}", "{\"r\":[1,2,true]}",
-		"{\"r\":[1,2,1.5]}", "{\"q\":[\"0x1\",\"0x0\"]}", "{\"q\":[\"0x1\"]}", "{\"q\":[1,2]}",
-		"{\"m\":\"x\"}", "{\"m\":1}", "{\"c\":[1,2]}", "{\"c\":[1.5]}", "\"\xc3\xa9\"", "\xff",
-		"{\"c\":[{\"c\":[1.0,1.0]},1.0]}", "[{\"t\":[{\"y\":1}]}]",
+		"",
+		"[",
+		"[1",
+		"1 2",
+		"nope",
+		"NaN",
+		"Infinity",
+		"{}",
+		"{\"x\":1}",
+		"{\"t\":1}",
+		"{\"t\":[1],\"s\":[1]}",
+		"{\"s\":[[1]]}",
+		"{\"s\":[{\"d\":[]}]}",
+		"{\"d\":[1]}",
+		"{\"d\":[[1]]}",
+		"{\"d\":[[[1],2]]}",
+		"{\"d\":{}}",
+		"{\"i\":1}",
+		"{\"i\":\"0xzz\"}",
+		"{\"f\":\"1.5\"}",
+		"{\"f\":[]}",
+		"{\"f\":1}",
+		"{\"b\":\"0\"}",
+		"{\"b\":1}",
+		"{\"u\":\"00\"}",
+		"{\"u\":\"ffffffff\"}",
+		"{\"r\":[1,2]}",
+		"{\"r\":[1,2,0]}",
+		"{\"r\":[1,2,true]}",
+		"{\"r\":[1,2,1.5]}",
+		"{\"q\":[\"0x1\",\"0x0\"]}",
+		"{\"q\":[\"0x1\"]}",
+		"{\"q\":[1,2]}",
+		"{\"m\":\"x\"}",
+		"{\"m\":1}",
+		"{\"c\":[1,2]}",
+		"{\"c\":[1.5]}",
+		"\"\xc3\xa9\"",
+		"\xff",
+		"{\"c\":[{\"c\":[1.0,1.0]},1.0]}",
+		"[{\"t\":[{\"y\":1}]}]",
 	};
 
 	(void)state;
@@ -777,7 +816,8 @@ static void test_names(void **state)
 	check_names(gives_pi, "math.pi", true);
 	check_names(gives_pi, "math.e", false);
 	check_names(gives_pi, "P(1)", false);
-	check_names("class A:\n    def __eq__(self, o):\n        1 / 0\n" GIVES "A()", "A()", false);
+	check_names("class A:\n    def __eq__(self, o):\n        1 / 0\n" GIVES "A()", "A()",
+		    false);
 }
 
 static void test_expect_fails(void **state)
@@ -795,8 +835,9 @@ static void test_expect_fails(void **state)
 	assert_field(&probes[2], FIELD_EXCEPTION_TYPE, "RuntimeError");
 	free_probes(probes, 3);
 
-	run_submission("class A:\n    def __eq__(self, o):\n        raise KeyError('k')\n" GIVES "A()", "f",
-		       "", "A()", probes);
+	run_submission("class A:\n    def __eq__(self, o):\n        raise KeyError('k')\n" GIVES
+		       "A()",
+		       "f", "", "A()", probes);
 	assert_int_equal(probe_number(&probes[2], FIELD_EQUAL), 0);
 	assert_field(&probes[2], FIELD_MESSAGE, "got == expected raised KeyError: 'k'");
 	free_probes(probes, 3);
@@ -858,7 +899,8 @@ static void test_many_cases(void **state)
 			continue;
 		AUTO_FREE char *shown = member_text(&field, FIELD_EXPECTED);
 		assert_non_null(shown);
-		assert_int_equal(fields_number(field.value, field.length, FIELD_INDEX, 99999), count);
+		assert_int_equal(fields_number(field.value, field.length, FIELD_INDEX, 99999),
+				 count);
 		assert_int_equal(fields_number(field.value, field.length, FIELD_PASSED, 99), 0);
 		count++;
 	}
