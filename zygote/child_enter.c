@@ -151,6 +151,11 @@ static int filter_calls(const struct child_plan *plan)
 		if (listener < 0)
 			return listener;
 		*plan->ret_listener = listener;
+	} else {
+		int error = filter_apply(FILTER_COMMAND);
+
+		if (error)
+			return error;
 	}
 	return filter_apply(FILTER_BASE);
 }

@@ -286,7 +286,17 @@ static int add_notification(scmp_filter_ctx filter)
 	/* kill(-1) would take the session's own checkpoints along */
 	if (!error)
 		error = add_masked(filter, SCMP_ACT_ERRNO(EPERM), "kill", 0, LOW_32, LOW_32);
+	/* A profile's further filter: the executor lets the interpreter put on a few, and
+	 * nobody else any, as each takes memory of the kernel that nothing counts. */
+	if (!error)
+		error = add_masked(filter, SCMP_ACT_NOTIFY, "prctl", 0, LOW_32, PR_SET_SECCOMP);
 	return error;
+}
+
+/* A command has no listener to ask. */
+static int add_command(scmp_filter_ctx filter)
+{
+	return add_masked(filter, SCMP_ACT_ERRNO(EPERM), "prctl", 0, LOW_32, PR_SET_SECCOMP);
 }
 
 static int add_open_flags(scmp_filter_ctx filter, const char *call, unsigned argument)
@@ -390,6 +400,7 @@ struct recipe {
 static const struct recipe recipes[FILTER_COUNT] = {
 	[FILTER_BASE] = { SCMP_ACT_ERRNO(ENOSYS), add_base },
 	[FILTER_NOTIFICATION] = { SCMP_ACT_ALLOW, add_notification },
+	[FILTER_COMMAND] = { SCMP_ACT_ALLOW, add_command },
 	[FILTER_READONLY] = { SCMP_ACT_ALLOW, add_readonly },
 	[FILTER_RESTRICTED] = { SCMP_ACT_ALLOW, add_restricted },
 	[FILTER_ORIGINAL] = { SCMP_ACT_ALLOW, add_original },

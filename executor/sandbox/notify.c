@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 int notify_receive(int listener, struct notification *ret_notification)
 {
@@ -19,6 +20,7 @@ int notify_receive(int listener, struct notification *ret_notification)
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request))
 		return errno == ENOENT || errno == EINTR ? 0 : -errno;
 	*ret_notification = (struct notification){ .id = request.id,
+						   .adds_filter = request.data.nr == SYS_prctl,
 						   .pid = (pid_t)request.pid,
 						   .note = request.data.args[0],
 						   .flags = request.data.args[1],
@@ -44,6 +46,20 @@ int notify_give_fd(int listener, uint64_t id, int fd, int number)
 int notify_answer(int listener, uint64_t id, int64_t value)
 {
 	struct seccomp_notif_resp answer = { .id = id, .val = value };
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) ? -errno : 0;
+}
+
+int notify_let(int listener, uint64_t id)
+{
+	struct seccomp_notif_resp answer = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) ? -errno : 0;
+}
+
+int notify_refuse(int listener, uint64_t id)
+{
+	struct seccomp_notif_resp answer = { .id = id, .error = -EPERM };
 
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) ? -errno : 0;
 }

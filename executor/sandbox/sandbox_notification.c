@@ -19,6 +19,9 @@
  * to for a while after so many: its own loss, and little work for us. */
 enum { CHATTER_MAX = 256, DEAF_MS = 50 };
 
+/* A readonly and a restricted profile and a fork template make three. */
+enum { FILTERS_MAX = 4 };
+
 /* -- targets ---------------------------------------------------------------------- */
 
 void target_forget(struct target *target)
@@ -170,6 +173,20 @@ static void go_on_waiting(struct sandbox *sandbox, struct target *target,
 	count_chatter(sandbox);
 }
 
+/* Each filter takes memory of the kernel that nothing counts, in each process that puts
+ * it on by itself: only interpreters do, and few. */
+static void decide_on_filter(struct sandbox *sandbox, const struct notification *note)
+{
+	struct target *target = find(sandbox, note->pid);
+	bool good = (target == &sandbox->interpreter || target == &sandbox->original) &&
+		    target->pid && target->filters < FILTERS_MAX;
+
+	if (good)
+		target->filters++;
+	(void)(good ? notify_let : notify_refuse)(sandbox->listener.fd, note->id);
+	count_chatter(sandbox);
+}
+
 static void on_note(struct loop_source *source, uint32_t events)
 {
 	struct sandbox *sandbox = LOOP_OWNER(source, struct sandbox, listener);
@@ -180,6 +197,10 @@ static void on_note(struct loop_source *source, uint32_t events)
 		loop_remove(sandbox->all->config.loop, source);
 	if (got != 1)
 		return;
+	if (note.adds_filter) {
+		decide_on_filter(sandbox, &note);
+		return;
+	}
 	struct target *target = find(sandbox, note.pid);
 	if (target && target->serial == note.serial && target->note == note.note) {
 		go_on_waiting(sandbox, target, &note);

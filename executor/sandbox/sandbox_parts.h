@@ -27,6 +27,7 @@ struct target {
 	/* A signal that cannot be blocked (SIGSTOP, the freezer) makes the call begin
 	 * again, with a new notification: which one it was, and what was answered. */
 	uint64_t serial, note;
+	unsigned filters; /* that it has put on */
 	int64_t order;  /* 0: not answered yet */
 };
 

@@ -127,6 +127,23 @@ class OneShots(Watched):
                   "        while True: ring(random.choice(NOTES), random.choice(FLAGS))\ntime.sleep(100)", timeout=2)
         self.assertEqual((got["status"], got["reason"]), ("timeout", "wall_time"))
 
+    def test_filters_of_its_own(self):
+        """Each takes memory of the kernel: the interpreter can put on a few, others none."""
+        code = RING + """
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+allow = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
+program = Program(1, ctypes.addressof(allow))
+def add():
+    return sum(libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0 for i in range(200))
+alone = []
+thread = threading.Thread(target=lambda: alone.append(add())); thread.start(); thread.join()
+child = os.fork()
+if child == 0: os._exit(add())
+print(alone, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), add() <= 4, ctypes.get_errno())
+"""
+        self.assertEqual(run(code)["stdout"], "[0] 0 True 1\n")
+
     def test_the_old_number_is_none(self):
         got = run(RING + "print([ring(n, 1, NUMBERS[1]) for n in range(4)], ctypes.get_errno())")
         self.assertEqual(got["stdout"], "[-1, -1, -1, -1] 38\n")
