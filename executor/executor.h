@@ -32,7 +32,7 @@ struct executor {
 	struct loop *loop;
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
-	struct offload *offload;
+	struct offload *offload, *slow_offload; /* spawning; what a program can make long */
 	struct sandboxes *sandboxes;
 	struct environments *environments;
 	struct admission *admission;

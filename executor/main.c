@@ -2,7 +2,7 @@
  *
  * Theory of operation
  *
- * The daemon is one thread around an event loop (loop.c), and one beside it for
+ * The daemon is one thread around an event loop (loop.c), and two beside it for
  * system calls that wait (offload.c). It keeps six capabilities of root
  * (caps.c), links no Python and parses no HTTP. fcgi-app asks over a UNIX socket
  * (server.c); handlers are in oneshot.c, session_calls.c and info.c.
@@ -355,11 +355,14 @@ static void make_parts(struct daemon *daemon)
 	if (!error)
 		error = offload_new(executor->loop, &executor->offload);
 	if (!error)
+		error = offload_new(executor->loop, &executor->slow_offload);
+	if (!error)
 		error = sandboxes_new(
 			&(struct sandboxes_config){ .loop = executor->loop,
 						    .cgroups = executor->cgroups,
 						    .slots = executor->slots,
 						    .offload = executor->offload,
+						    .slow_offload = executor->slow_offload,
 						    .uid_base =
 							    (uid_t)options->uid_base + SLOT_UIDS,
 						    .cpu_percent = options->cpu_percent,
@@ -448,6 +451,7 @@ static void tear_down(struct daemon *daemon)
 	trial_free(executor->trial);
 	environments_free(executor->environments);
 	offload_free(executor->offload);
+	offload_free(executor->slow_offload);
 	admission_free(executor->admission);
 	sandboxes_free(executor->sandboxes);
 	slots_free(executor->slots);

@@ -1,4 +1,4 @@
-/* offloaded tasks.h - one thread beside the loop, for system calls that make it wait.
+/* offload.h - a thread beside the loop, for system calls that make it wait.
  *
  * Moving a process to a cgroup and taking mounts apart wait for the kernel's
  * grace periods, up to 15 ms; no request should. Offloaded tasks are done in order. */

@@ -77,7 +77,8 @@ struct sandboxes_config {
 	struct loop *loop;
 	struct cgroup_tree *cgroups;
 	struct slots *slots;
-	struct offload *offload;
+	struct offload *offload;      /* for spawning: nothing that takes long */
+	struct offload *slow_offload; /* for what a program can make long: emptying, taking apart */
 	uid_t uid_base;
 	uint64_t cpu_percent;
 	uint64_t undo_depth_max; /* processes that checkpoints may need on top */

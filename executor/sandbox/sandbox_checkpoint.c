@@ -139,7 +139,7 @@ int restore_resume(struct sandbox *sandbox, const struct happening *what)
 int restore_clear(struct sandbox *sandbox, const struct happening *what)
 {
 	if (sandbox->clear_workspace) {
-		sandbox_send_task(sandbox, clear);
+		sandbox_send_task(sandbox, sandbox->all->config.slow_offload, clear);
 		return 0;
 	}
 	int error = restore_resume(sandbox, what);

@@ -135,7 +135,8 @@ sandbox_action spawn_make_parts, spawn_ask_zygote, spawn_place, spawn_keep_offer
 	spawn_enter_offered;
 
 /* A task beside the loop; ON_TASK_DONE or ON_TASK_FAILED follows, by step and error. */
-void sandbox_send_task(struct sandbox *sandbox, void (*run)(struct offload_task *task));
+void sandbox_send_task(struct sandbox *sandbox, struct offload *offload,
+		       void (*run)(struct offload_task *task));
 
 /* -- sandbox_room.c: whose uid, how much room ----------------------------------------- */
 

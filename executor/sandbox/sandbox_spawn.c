@@ -108,13 +108,14 @@ static void on_task(struct offload_task *task)
 					    .error = sandbox->error });
 }
 
-void sandbox_send_task(struct sandbox *sandbox, void (*run)(struct offload_task *task))
+void sandbox_send_task(struct sandbox *sandbox, struct offload *offload,
+		       void (*run)(struct offload_task *task))
 {
 	sandbox->task.run = run;
 	sandbox->task.done = on_task;
 	sandbox->task_out = true;
 	sandbox->error = 0;
-	offload_send(sandbox->all->config.offload, &sandbox->task);
+	offload_send(offload, &sandbox->task);
 }
 
 /* -- in the loop ---------------------------------------------------------------------- */
@@ -146,7 +147,7 @@ struct sandbox *sandbox_new(struct sandboxes *all, struct zygote_pool *zygote_po
 		all->first->link = &sandbox->next;
 	all->first = sandbox;
 	all->count++;
-	sandbox_send_task(sandbox, make_parts);
+	sandbox_send_task(sandbox, all->config.offload, make_parts);
 	return sandbox;
 }
 
@@ -176,7 +177,7 @@ int spawn_place(struct sandbox *sandbox, const struct happening *what)
 	int error = sandbox_watch_init(sandbox, what->pid, take_fd(what->fd));
 
 	if (!error)
-		sandbox_send_task(sandbox, place_init);
+		sandbox_send_task(sandbox, sandbox->all->config.offload, place_init);
 	return error;
 }
 

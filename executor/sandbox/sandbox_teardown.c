@@ -125,7 +125,7 @@ int teardown_if_home(struct sandbox *sandbox, const struct happening *what)
 		reap(sandbox->init_pid);
 	sandbox->init_pid = 0;
 	leave_loop(sandbox);
-	sandbox_send_task(sandbox, take_apart);
+	sandbox_send_task(sandbox, sandbox->all->config.slow_offload, take_apart);
 	return OTHERWISE;
 }
 
