@@ -17,6 +17,7 @@ import urllib.parse
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import files  # noqa: E402
 import judging  # noqa: E402
+import oneshots  # noqa: E402
 import sessions  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +25,7 @@ PYTHON = ["/usr/bin/python3", "-I", "-c", "print(1)"]
 WARM_PATH = f"/api/v1/sessions/bench-warm-#{sessions.WARM_SESSIONS}/execute"
 WARM = ["POST", WARM_PATH, '{"code": "1+1"}', '"result":%s*"2"']
 CHANGING = ["POST", WARM_PATH, '{"code": "x = 1"}', '"success"']
+CPU = ("cpu_user_us", "cpu_system_us", "cpu_kernel_threads_us")
 ONE_SHOT = ["POST", "/api/v1/execute", '{"code": "print(1)"}', r'"stdout":%s*"1\n"']
 
 
@@ -61,6 +63,16 @@ def rows(options):
         yield f"floor_{c}", f"GET /api/, {c} at once", lambda s, c=c: requests(options.url, s, c, ["GET", "/api/"])
     for c in (1, 8, 64):
         yield f"one_shot_{c}", f"one-shot print(1), {c} at once", lambda s, c=c: requests(options.url, s, c, ONE_SHOT)
+    for c in (1, 8, 64) if options.against else ():
+        yield f"against_{c}", f"the same of {options.against}, {c} at once", lambda s, c=c: requests(options.against, s, c, options.request)
+    for pause in (20, 500):
+        yield f"one_shot_each_{pause}_ms", f"one-shot print(1), {pause} ms between", lambda s, pause=pause: oneshots.spaced(options.url, s, pause)
+    yield "burst_hot", f"last answer of {oneshots.BURST} at once, over and over", lambda s: oneshots.bursts(options.url, s, 0)
+    yield "burst_rested", f"last answer of {oneshots.BURST} at once, after 1 s of rest", lambda s: oneshots.bursts(options.url, s, 1)
+    yield "one_shot_cpu", "one-shot print(1), 8 at once, with CPU time", lambda s: oneshots.cpu_of(lambda: requests(options.url, s, 8, ONE_SHOT))
+    yield "one_shot_beside", f"one-shot print(1), 8 at once, beside {oneshots.IDLE_SESSIONS} idle sessions", lambda s: oneshots.beside_idle(
+        options.url, lambda: requests(options.url, s, 8, ONE_SHOT))
+    yield "sandbox_only", "a sandbox made and given up, no code", lambda s: sessions.repeated(options.url, s, oneshots.sandbox_only)
     yield "session_new", "new session to first result", lambda s: sessions.repeated(options.url, s, sessions.new_session)
     yield "after_look", "1+1 right after 1+1", lambda s: sessions.with_one_session(options.url, s, sessions.after_look)
     yield "after_change", "1+1 right after x = 1 (waits for the copy)", lambda s: sessions.with_one_session(options.url, s, sessions.after_change)
@@ -70,6 +82,8 @@ def rows(options):
             yield (f"{'put' if puts else 'get'}_{name}", f"{'PUT' if puts else 'GET'} a file of {size} bytes",
                    lambda s, size=size, puts=puts: files.with_files(options.url, s, size, puts))
     yield "judge", f"judging {judging.CASES} trivial cases in one request", lambda s: sessions.repeated(options.url, s, judging.judge)
+    yield "judge_files", f"judging {judging.CASES} trivial cases in a session with a file", lambda s: judging.with_files(
+        options.url, lambda: sessions.repeated(options.url, s, judging.judge))
     for c in (1, 8, 64):
         yield f"warm_{c}", f"warm 1+1 in {sessions.WARM_SESSIONS} sessions, {c} at once", lambda s, c=c: requests(options.url, s, c, WARM)
     yield "warm_changing_8", "warm x = 1 (with checkpoints), 8 at once", lambda s: requests(options.url, s, 8, CHANGING)
@@ -77,6 +91,9 @@ def rows(options):
 
 def merge(results):
     merged = {key: statistics.median(r[key] for r in results) for key in ("p50_us", "p99_us", "per_second")}
+    for key in CPU:
+        if key in results[0]:
+            merged[key] = statistics.median(r[key] for r in results)
     for key in ("requests", "refused", "wrong", "failed", "status"):
         merged[key] = sum(r.get(key, 0) for r in results)
     return merged
@@ -93,9 +110,18 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json")
+    parser.add_argument("--against", help="another service, for the same one-shots")
+    parser.add_argument("--request", help="a file with its request: METHOD, PATH, BODY and a Lua pattern of the answer, a line each")
     options = parser.parse_args()
     options.url = urllib.parse.urlunsplit(urllib.parse.urlsplit(options.url)[:2] + ("/", "", ""))
 
+    if options.against and not options.request:
+        parser.error("--against needs --request")
+    if options.request:
+        with open(options.request, encoding="utf-8") as file:
+            options.request = file.read().splitlines()
+        if len(options.request) != 4:
+            parser.error("--request: expected four lines: METHOD, PATH, BODY and a Lua pattern")
     table = list(rows(options))
     results = {key: [] for key, _, _ in table}
     for number in range(options.rounds):
@@ -133,6 +159,10 @@ def main():
     print(f"checkpoint, seen by the next cell:               {milliseconds(merged['after_change']['p50_us'] - merged['after_look']['p50_us'])}")
     print(f"an idle session at {sessions.IDLE_SESSIONS}:                         {idle['pss_bytes'] / 1e6:.2f} MB of PSS   (at most 3)")
     print(f"making and using the 10th / the {sessions.IDLE_SESSIONS}th:             {milliseconds(idle['tenth_us'])} / {milliseconds(idle['last_us'])}")
+    cpu = [milliseconds(merged["one_shot_cpu"][key]) for key in CPU]
+    print(f"CPU time of a one-shot, with its load's:         {cpu[0]} user, {cpu[1]} system, of that {cpu[2]} in kernel threads")
+    print(f"{oneshots.BURST} after a rest / in a hot loop, last answer:  {merged['burst_rested']['p50_us'] / merged['burst_hot']['p50_us']:.2f}   (aim 1)")
+    print(f"one-shots beside {oneshots.IDLE_SESSIONS} idle sessions / alone:    {merged['one_shot_beside']['per_second'] / merged['one_shot_8']['per_second']:.2f}   (at least 0.9)")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"machine": {"cores": os.cpu_count(), "kernel": platform.release()}, "seconds": options.seconds, "rounds": options.rounds,
