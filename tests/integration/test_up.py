@@ -391,6 +391,24 @@ class Ends(unittest.TestCase):
             self.assertEqual(os.listdir(folder + "/state"), [])
             shutil.rmtree(folder)
 
+    def test_the_tree_stays_its_owners(self):
+        """As under sudo: root starts what another user has cloned, and may build there."""
+        tree = self.service.work + "/tree"
+        os.mkdir(tree)
+        subprocess.run(f"tar -c --exclude=./.git --exclude='./build-*' --exclude=./build/run --exclude=./build/client-venv --exclude=node_modules . | tar -x -C {tree} && touch -r configure {tree}/configure"
+                       f" && rm {tree}/build/bin/executor && chown -R nobody {tree}", shell=True, check=True, cwd=ROOT)
+        done = subprocess.run([tree + "/scripts/up", "--detach", "--no-install", "--port", str(self.service.port)], capture_output=True, text=True, timeout=400,
+                              stdin=subprocess.DEVNULL, env={k: v for k, v in os.environ.items() if k != "VIVARIUM_NO_BUILD"}, check=False)
+        state = f"/var/lib/vivarium-{self.service.port}"
+        self.addCleanup(shutil.rmtree, state, True)
+        self.addCleanup(script, "down", "--state-dir", state)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertTrue(self.service.healthy())
+        self.assertTrue(os.path.exists(tree + "/build/bin/executor"))
+        found = subprocess.run(["find", tree, "-uid", "0"], capture_output=True, text=True, check=True)
+        self.assertEqual(found.stdout, "")
+        self.assertEqual(read(tree + "/build/last-state-dir").strip(), state)
+
     def test_down_leaves_strangers_alone(self):
         """A pid in our file that now is another process's must not be killed."""
         stranger = subprocess.Popen(["sleep", "60"])
