@@ -62,6 +62,8 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 		{ "body_bytes", SETTING_NUMBER, &c->body_bytes, "4194304", 1024, 8388608, NULL,
 		  "largest request body; nginx is to know it too (FCGI_APP_BODY_BYTES where it is "
 		  "started) and lets 64 KiB more through, so that the refusal is ours" },
+		{ "json_values", SETTING_NUMBER, &c->json_values, "100000", 100, 10000000, NULL,
+		  "values in a JSON body" },
 		{ "code_bytes", SETTING_NUMBER, &c->code_bytes, "1048576", 1, 2097152, NULL,
 		  "largest program" },
 		{ "stdin_bytes", SETTING_NUMBER, &c->stdin_bytes, "1048576", 0, 2097152, NULL,

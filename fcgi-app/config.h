@@ -33,6 +33,7 @@ struct config {
 	uint64_t streams, client_streams;
 	uint64_t stack_kib;
 	uint64_t body_bytes;
+	uint64_t json_values;
 	uint64_t code_bytes;
 	uint64_t stdin_bytes;
 	uint64_t evaluate_cases;

@@ -116,6 +116,7 @@ static int serve_fastcgi(const struct config *config, char error[SETTINGS_ERROR_
 		return die(error);
 	clean_user_files(config);
 	descriptors_allow();
+	memory_give_back();
 	block_signals();
 	failed = workers_start(config, listen_fd, &workers);
 	if (failed)

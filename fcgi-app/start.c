@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,4 +219,17 @@ void descriptors_allow(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* with less, less is served at once */
+}
+
+/* ---- memory ------------------------------------------------------------------ */
+
+enum { LARGE_BYTES = 128 << 10, ARENAS = 4 };
+
+/* Left to itself, malloc takes a large block that was freed as a reason to have the next
+ * ones in its arenas, where a small block above keeps them. */
+void memory_give_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+	mallopt(M_ARENA_MAX, ARENAS);
 }

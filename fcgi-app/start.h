@@ -19,4 +19,7 @@ int privilege_drop(const char *user, char error[SETTINGS_ERROR_BYTES]);
 /* As many descriptors as are allowed: a stream takes two. */
 void descriptors_allow(void);
 
+/* What large requests took goes back to the kernel when they end. Before threads. */
+void memory_give_back(void);
+
 #endif

@@ -1,22 +1,16 @@
 #include "fcgi-app/files/inline_files.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi-app/http/base64.h"
+#include "fcgi-app/http/json_span.h"
 #include "common/fields.h"
 #include "fcgi-app/files/workspace.h"
 
 #define PATH_EXPECTED "must be a relative path that stays inside the workspace"
-
-static struct text text_from(struct json_object *value)
-{
-	return (struct text){ json_object_get_string(value),
-			      (size_t)json_object_get_string_len(value) };
-}
 
 static void wrong_file(struct input *input, struct text path, const char *message)
 {
@@ -31,49 +25,72 @@ static void wrong_file(struct input *input, struct text path, const char *messag
 
 /* ---- in ------------------------------------------------------------------ */
 
-/* A text, or {"base64": text}. */
-static void read_content(struct input *input, struct json_object *value, struct inline_file *file)
+/* The text of {"base64": text}; absent if it is anything else. */
+static struct text encoded_text(struct input *input, struct text value)
 {
-	struct json_object *encoded = NULL;
+	struct text key, encoded, more;
+	struct json_walk walk;
 
-	if (json_object_is_type(value, json_type_string)) {
-		file->content = text_from(value);
+	if (*value.data != '{' || !json_walk_open(value, &walk) ||
+	    !json_walk_next(&walk, &key, &encoded) || !json_key_is(key, "base64") ||
+	    json_walk_next(&walk, &key, &more))
+		return (struct text){ 0 };
+	return input_string(input, encoded);
+}
+
+/* A text, or {"base64": text}. */
+static void read_content(struct input *input, struct text value, struct inline_file *file)
+{
+	struct text encoded;
+
+	file->content = input_string(input, value);
+	if (file->content.data)
 		return;
-	}
-	if (!json_object_is_type(value, json_type_object) ||
-	    !json_object_object_get_ex(value, "base64", &encoded) ||
-	    json_object_object_length(value) != 1 ||
-	    !json_object_is_type(encoded, json_type_string))
+	encoded = encoded_text(input, value);
+	if (!encoded.data)
 		wrong_file(input, file->path, "must be a string or {\"base64\": string}");
-	else if (base64_decode(text_from(encoded), &file->decoded))
+	else if (base64_decode(encoded, &file->decoded))
 		wrong_file(input, file->path, "is not base64");
 	else
 		file->content =
 			(struct text){ (const char *)file->decoded.data, file->decoded.length };
 }
 
+static size_t count_members(struct text container)
+{
+	struct json_walk walk;
+	struct text key, value;
+	size_t count = 0;
+
+	if (container.data && json_walk_open(container, &walk))
+		while (count <= INLINE_MAX && json_walk_next(&walk, &key, &value))
+			count++;
+	return count;
+}
+
 static void read_in(struct input *input, struct inline_files *files)
 {
-	struct json_object *object = input_object(input, "files");
+	struct text object = input_object(input, "files"), key, value;
+	size_t count = count_members(object);
+	struct json_walk walk;
 	struct files_path path;
 
-	if (!object)
-		return;
-	if (json_object_object_length(object) > INLINE_MAX) {
+	if (count > INLINE_MAX) {
 		input_wrong(input, "files", "has too many members");
 		return;
 	}
-	files->in = calloc((size_t)json_object_object_length(object) + 1, sizeof *files->in);
+	files->in = calloc(count + 1, sizeof *files->in);
 	if (!files->in) {
 		input_wrong(input, "files", "is too much for the memory that is left");
 		return;
 	}
-	json_object_object_foreach(object, name, value)
-	{
+	if (!count || !json_walk_open(object, &walk))
+		return;
+	while (files->in_count < count && json_walk_next(&walk, &key, &value)) {
 		struct inline_file *file = &files->in[files->in_count++];
 
-		file->path = text_of(name);
-		if (files_path_set(file->path, &path))
+		file->path = input_key(input, key);
+		if (!file->path.data || files_path_set(file->path, &path))
 			wrong_file(input, file->path, PATH_EXPECTED);
 		else
 			read_content(input, value, file);
@@ -118,8 +135,9 @@ void inline_files_refuse(struct exchange *exchange, const struct inline_files *f
 
 static void read_out(struct input *input, struct inline_files *files)
 {
-	struct json_object *array = input_array(input, "return_files");
-	size_t count = array ? json_object_array_length(array) : 0;
+	struct text array = input_array(input, "return_files"), key, item;
+	size_t count = count_members(array);
+	struct json_walk walk;
 	struct files_path path;
 
 	if (count > INLINE_MAX) {
@@ -127,12 +145,11 @@ static void read_out(struct input *input, struct inline_files *files)
 		return;
 	}
 	files->out = count ? calloc(count, sizeof *files->out) : NULL;
-	for (size_t i = 0; files->out && i < count; i++) {
-		struct json_object *item = json_object_array_get_idx(array, i);
-		struct text text = { 0 };
+	if (!files->out || !json_walk_open(array, &walk))
+		return;
+	while (files->out_count < count && json_walk_next(&walk, &key, &item)) {
+		struct text text = input_string(input, item);
 
-		if (json_object_is_type(item, json_type_string))
-			text = text_from(item);
 		if (!text.data || files_path_set(text, &path)) {
 			input_wrong(input, "return_files", "each " PATH_EXPECTED ", as a string");
 			return;

@@ -9,7 +9,10 @@
 struct scan {
 	const uint8_t *at, *end;
 	const char *wrong;
+	size_t values_left;
 };
+
+const char json_too_many[] = "there are too many values";
 
 static bool fail(struct scan *scan, const char *wrong)
 {
@@ -215,6 +218,8 @@ static bool scan_members(struct scan *scan, unsigned depth, bool object)
 
 static bool scan_value(struct scan *scan, unsigned depth)
 {
+	if (!scan->values_left--)
+		return fail(scan, json_too_many);
 	skip_space(scan);
 	switch (peek(scan)) {
 	case '{':
@@ -241,7 +246,15 @@ static bool scan_value(struct scan *scan, unsigned depth)
 
 const char *json_check(const void *text, size_t length, size_t *ret_offset)
 {
-	struct scan scan = { .at = text, .end = (const uint8_t *)text + length };
+	return json_check_counted(text, length, SIZE_MAX, ret_offset);
+}
+
+const char *json_check_counted(const void *text, size_t length, size_t most_values,
+			       size_t *ret_offset)
+{
+	struct scan scan = { .at = text,
+			     .end = (const uint8_t *)text + length,
+			     .values_left = most_values };
 
 	if (scan_value(&scan, 0)) {
 		skip_space(&scan);

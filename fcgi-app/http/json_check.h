@@ -15,4 +15,9 @@ enum { JSON_DEPTH_MAX = 32 };
  * constant sentence that says what is wrong, with *ret_offset (bytes) set. */
 const char *json_check(const void *text, size_t length, size_t *ret_offset);
 
+/* The same with at most so many values in it; else json_too_many. */
+const char *json_check_counted(const void *text, size_t length, size_t most_values,
+			       size_t *ret_offset);
+extern const char json_too_many[];
+
 #endif

@@ -1,12 +1,14 @@
+#define _GNU_SOURCE
 #include "fcgi-app/http/json_input.h"
 
 #include <json-c/json.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi-app/http/json_check.h"
+#include "fcgi-app/http/json_span.h"
 
 static bool check_headers(struct exchange *exchange)
 {
@@ -37,24 +39,6 @@ static struct text without_mark(const struct buffer *body)
 	return text;
 }
 
-static struct json_object *parse(struct text text)
-{
-	/* Two levels more than the check allows: json-c counts scalars too. */
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
-	struct json_object *root = NULL;
-
-	if (!tokener)
-		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	root = json_tokener_parse_ex(tokener, text.data, (int)text.length);
-	if (root && json_tokener_get_parse_end(tokener) != text.length) {
-		json_object_put(root);
-		root = NULL;
-	}
-	json_tokener_free(tokener);
-	return root;
-}
-
 static void refuse_json(struct exchange *exchange, const char *wrong, size_t offset)
 {
 	char detail[160];
@@ -63,42 +47,95 @@ static void refuse_json(struct exchange *exchange, const char *wrong, size_t off
 	answer_problem(exchange, 400, detail);
 }
 
+static bool check_body(struct exchange *exchange, struct text text)
+{
+	size_t most = exchange->config->json_values, offset;
+	const char *wrong = json_check_counted(text.data, text.length, most, &offset);
+	char detail[96];
+
+	if (wrong == json_too_many) {
+		snprintf(detail, sizeof detail, "the body has more than %zu JSON values", most);
+		answer_problem(exchange, 413, detail);
+	} else if (wrong) {
+		refuse_json(exchange, wrong, offset);
+	} else if (text.data[strspn(text.data, " \t\r\n")] != '{') {
+		answer_problem(exchange, 400, "the body must be a JSON object");
+	} else {
+		return true;
+	}
+	return false;
+}
+
 bool input_open(struct exchange *exchange, bool may_be_absent, struct input *ret_input)
 {
-	struct input input = { 0 };
 	struct text text = without_mark(&exchange->body);
-	const char *wrong;
-	size_t offset;
 
 	if (!check_headers(exchange))
 		return false;
-	if (exchange->body.length == 0 && may_be_absent) {
-		input.root = json_object_new_object();
-	} else {
-		wrong = json_check(text.data, text.length, &offset);
-		if (wrong) {
-			refuse_json(exchange, wrong, offset);
-			return false;
-		}
-		if (text.data[strspn(text.data, " \t\r\n")] != '{') {
-			answer_problem(exchange, 400, "the body must be a JSON object");
-			return false;
-		}
-		input.root = parse(text);
-	}
-	if (!input.root) {
-		answer_problem(exchange, 400, "the body is not JSON");
+	if (exchange->body.length == 0 && may_be_absent)
+		text = TEXT("{}");
+	else if (!check_body(exchange, text))
 		return false;
-	}
-	*ret_input = input;
+	*ret_input = (struct input){ .root = text };
 	return true;
 }
 
 void input_close(struct input *input)
 {
-	json_object_put(input->root);
-	input->root = NULL;
+	for (size_t i = 0; i < input->built_count; i++)
+		json_object_put(input->built[i]);
+	free(input->built);
+	if (input->tokener)
+		json_tokener_free(input->tokener);
 }
+
+/* ---- building what is asked for ----------------------------------------------- */
+
+/* A text or a number, and the byte behind it, by which json-c sees its end; NULL without
+ * memory. It belongs to the input. */
+static struct json_object *build(struct input *input, struct text value, size_t behind)
+{
+	struct json_object *built;
+
+	if (input->built_count == input->built_room) {
+		size_t room = input->built_room ? 2 * input->built_room : 16;
+		void *larger = reallocarray(input->built, room, sizeof *input->built);
+
+		if (!larger)
+			return NULL;
+		input->built = larger;
+		input->built_room = room;
+	}
+	if (!input->tokener)
+		input->tokener = json_tokener_new();
+	if (!input->tokener)
+		return NULL;
+	json_tokener_reset(input->tokener);
+	built = json_tokener_parse_ex(input->tokener, value.data, (int)(value.length + behind));
+	if (built)
+		input->built[input->built_count++] = built;
+	return built;
+}
+
+static struct text text_of_built(struct json_object *built)
+{
+	if (!built)
+		return (struct text){ 0 };
+	return (struct text){ json_object_get_string(built),
+			      (size_t)json_object_get_string_len(built) };
+}
+
+struct text input_string(struct input *input, struct text value)
+{
+	return *value.data == '"' ? text_of_built(build(input, value, 0)) : (struct text){ 0 };
+}
+
+struct text input_key(struct input *input, struct text key)
+{
+	return input_string(input, (struct text){ key.data - 1, key.length + 2 });
+}
+
+/* ---- what is wrong ---------------------------------------------------------------- */
 
 void input_wrong(struct input *input, const char *field, const char *message)
 {
@@ -107,52 +144,65 @@ void input_wrong(struct input *input, const char *field, const char *message)
 	if (input->wrong == INPUT_ERRORS_MAX)
 		return;
 	snprintf(error->field, sizeof error->field, "%s%s%s", input->place,
-		 input->inside ? "." : "", field);
+		 input->inside.data ? "." : "", field);
 	snprintf(error->message, sizeof error->message, "%s", message);
 	input->wrong++;
 }
 
 static void wrong_type(struct input *input, const char *field, const char *expected,
-		       struct json_object *got)
+		       struct text got)
 {
-	static const char *const names[] = {
-		[json_type_null] = "null",        [json_type_boolean] = "a boolean",
-		[json_type_double] = "a number",  [json_type_int] = "a number",
-		[json_type_object] = "an object", [json_type_array] = "an array",
-		[json_type_string] = "a string",
-	};
+	const char *name = *got.data == '"'                       ? "a string"
+			   : *got.data == '{'                     ? "an object"
+			   : *got.data == '['                     ? "an array"
+			   : *got.data == 't' || *got.data == 'f' ? "a boolean"
+								  : "a number";
 	char message[120];
 
-	snprintf(message, sizeof message, "must be %s, not %s", expected,
-		 names[json_object_get_type(got)]);
+	snprintf(message, sizeof message, "must be %s, not %s", expected, name);
 	input_wrong(input, field, message);
 }
 
-/* The value, or NULL if it is absent or null. */
-static struct json_object *find(const struct input *input, const char *field)
+static void note_asked(struct input *input, const char *field)
 {
-	struct json_object *value = NULL;
+	struct input_names *names = input->inside.data ? &input->inside_names : &input->root_names;
 
-	json_object_object_get_ex(input->inside ? input->inside : input->root, field, &value);
-	return value;
+	for (size_t i = 0; i < names->count; i++)
+		if (!strcmp(names->list[i], field))
+			return;
+	if (names->count < INPUT_NAMES_MAX)
+		names->list[names->count++] = field;
 }
 
-void input_enter(struct input *input, struct json_object *object, const char *place)
+/* False if it is absent or null. */
+static bool find(struct input *input, const char *field, struct text *ret_value)
+{
+	note_asked(input, field);
+	return json_member(input->inside.data ? input->inside : input->root, field, ret_value) &&
+	       *ret_value->data != 'n';
+}
+
+void input_enter(struct input *input, struct text object, const char *place)
 {
 	input->inside = object;
+	input->inside_names.count = 0;
 	snprintf(input->place, sizeof input->place, "%s", place);
 }
 
 void input_leave(struct input *input)
 {
-	input->inside = NULL;
+	input->inside = (struct text){ 0 };
 	input->place[0] = '\0';
 }
 
-bool input_has(const struct input *input, const char *field)
+bool input_has(struct input *input, const char *field)
 {
-	return find(input, field) != NULL;
+	struct text value;
+
+	return find(input, field, &value);
 }
+
+/* ---- getters --------------------------------------------------------------------------- */
 
 void input_too_many(struct input *input, const char *field, size_t most, size_t count)
 {
@@ -185,72 +235,92 @@ static bool text_fits(struct input *input, const char *field, unsigned flags, si
 
 struct text input_text(struct input *input, const char *field, unsigned flags, size_t most_bytes)
 {
-	struct json_object *value = find(input, field);
-	struct text text = { 0 };
+	struct text value, text = { 0 };
 
-	if (!value) {
+	if (!find(input, field, &value)) {
 		if (flags & INPUT_REQUIRED)
 			input_wrong(input, field, "is missing: a string was expected");
 		return text;
 	}
-	if (!json_object_is_type(value, json_type_string)) {
+	if (*value.data != '"') {
 		wrong_type(input, field, "a string", value);
 		return text;
 	}
-	text.data = json_object_get_string(value);
-	text.length = (size_t)json_object_get_string_len(value);
-	return text_fits(input, field, flags, most_bytes, text) ? text : (struct text){ 0 };
+	text = input_string(input, value);
+	if (!text.data)
+		input_wrong(input, field, "is too much for the memory that is left");
+	else if (!text_fits(input, field, flags, most_bytes, text))
+		text = (struct text){ 0 };
+	return text;
+}
+
+static bool is_number(struct text value)
+{
+	return *value.data == '-' || (*value.data >= '0' && *value.data <= '9');
+}
+
+/* The number under a field, built; NULL if absent or wrong (then noted). */
+static struct json_object *find_number(struct input *input, const char *field, const char *expected)
+{
+	struct text value;
+	struct json_object *built;
+
+	if (!find(input, field, &value))
+		return NULL;
+	if (!is_number(value)) {
+		wrong_type(input, field, expected, value);
+		return NULL;
+	}
+	built = build(input, value, 1); /* a bracket or a comma follows */
+	if (!built)
+		input_wrong(input, field, "is too much for the memory that is left");
+	return built;
 }
 
 uint64_t input_whole(struct input *input, const char *field, uint64_t least, uint64_t most)
 {
-	struct json_object *value = find(input, field);
+	struct json_object *value = find_number(input, field, "a whole number");
 	char message[96];
 
 	if (!value)
 		return 0;
-	if (!json_object_is_type(value, json_type_int)) {
-		wrong_type(input, field, "a whole number", value);
-		return 0;
-	}
 	/* json-c holds what is too large for it at the ends of its range: such a
 	 * number is out of ours as well. */
 	int64_t number = json_object_get_int64(value);
-	if (number < 0 || (uint64_t)number < least || (uint64_t)number > most) {
+	if (json_object_is_type(value, json_type_int) && number >= 0 && (uint64_t)number >= least &&
+	    (uint64_t)number <= most)
+		return (uint64_t)number;
+	if (most == UINT64_MAX)
+		snprintf(message, sizeof message, "must be a whole number of at least %llu",
+			 (unsigned long long)least);
+	else
 		snprintf(message, sizeof message, "must be a whole number from %llu to %llu",
 			 (unsigned long long)least, (unsigned long long)most);
-		input_wrong(input, field, message);
-		return 0;
-	}
-	return (uint64_t)number;
+	input_wrong(input, field, message);
+	return 0;
 }
 
 bool input_bool(struct input *input, const char *field, bool fallback)
 {
-	struct json_object *value = find(input, field);
+	struct text value;
 
-	if (!value)
+	if (!find(input, field, &value))
 		return fallback;
-	if (!json_object_is_type(value, json_type_boolean)) {
+	if (*value.data != 't' && *value.data != 'f') {
 		wrong_type(input, field, "true or false", value);
 		return fallback;
 	}
-	return json_object_get_boolean(value);
+	return *value.data == 't';
 }
 
 uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least_s, unsigned most_s)
 {
-	struct json_object *value = find(input, field);
+	struct json_object *value = find_number(input, field, "a number of seconds");
 	char message[96];
 	double seconds;
 
 	if (!value)
 		return 0;
-	if (!json_object_is_type(value, json_type_int) &&
-	    !json_object_is_type(value, json_type_double)) {
-		wrong_type(input, field, "a number of seconds", value);
-		return 0;
-	}
 	seconds = json_object_get_double(value);
 	if (!isfinite(seconds) || seconds < least_s || seconds > most_s) {
 		snprintf(message, sizeof message, "must be a number of seconds from %u to %u",
@@ -263,17 +333,12 @@ uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least
 
 bool input_number(struct input *input, const char *field, double least, double *ret_number)
 {
-	struct json_object *value = find(input, field);
+	struct json_object *value = find_number(input, field, "a number");
 	char message[96];
 	double number;
 
 	if (!value)
 		return false;
-	if (!json_object_is_type(value, json_type_int) &&
-	    !json_object_is_type(value, json_type_double)) {
-		wrong_type(input, field, "a number", value);
-		return false;
-	}
 	number = json_object_get_double(value);
 	if (!isfinite(number) || number < least) {
 		snprintf(message, sizeof message, "must be a finite number of at least %g", least);
@@ -284,26 +349,28 @@ bool input_number(struct input *input, const char *field, double least, double *
 	return true;
 }
 
-struct json_object *input_object(struct input *input, const char *field)
+static struct text find_container(struct input *input, const char *field, char bracket,
+				  const char *expected)
 {
-	struct json_object *value = find(input, field);
+	struct text value;
 
-	if (value && !json_object_is_type(value, json_type_object)) {
-		wrong_type(input, field, "an object", value);
-		return NULL;
+	if (!find(input, field, &value))
+		return (struct text){ 0 };
+	if (*value.data != bracket) {
+		wrong_type(input, field, expected, value);
+		return (struct text){ 0 };
 	}
 	return value;
 }
 
-struct json_object *input_array(struct input *input, const char *field)
+struct text input_object(struct input *input, const char *field)
 {
-	struct json_object *value = find(input, field);
+	return find_container(input, field, '{', "an object");
+}
 
-	if (value && !json_object_is_type(value, json_type_array)) {
-		wrong_type(input, field, "an array", value);
-		return NULL;
-	}
-	return value;
+struct text input_array(struct input *input, const char *field)
+{
+	return find_container(input, field, '[', "an array");
 }
 
 bool input_refused(struct exchange *exchange, const struct input *input, int status)

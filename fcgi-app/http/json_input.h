@@ -1,5 +1,9 @@
 /* json_input.h - typed getters for a request's JSON object.
  *
+ * The body is checked to the letter and then looked into: only what a getter asks for is
+ * built, by json-c, and only texts and numbers. A body of a million members that nobody
+ * asks for takes no memory but its own.
+ *
  * Open, get every field, then ask input_refused() once: the answer names all
  * fields that are wrong and what was expected. A field given as null is absent.
  * The texts belong to the input and live as long as it. */
@@ -13,8 +17,9 @@
 #include "fcgi-app/http/answer.h"
 
 struct json_object;
+struct json_tokener;
 
-enum { INPUT_ERRORS_MAX = 8, INPUT_PLACE_BYTES = 40 };
+enum { INPUT_ERRORS_MAX = 8, INPUT_PLACE_BYTES = 40, INPUT_NAMES_MAX = 24 };
 
 enum input_flag {
 	INPUT_REQUIRED = 1,
@@ -22,16 +27,26 @@ enum input_flag {
 	INPUT_NO_NUL = 4,
 };
 
+/* The members that have been asked for: those that are known. */
+struct input_names {
+	const char *list[INPUT_NAMES_MAX];
+	size_t count;
+};
+
 struct input {
-	struct json_object *root;
-	struct json_object *inside;    /* what the getters look at; NULL: the root */
+	struct text root;   /* the body's object */
+	struct text inside; /* what the getters look at; absent: the root */
 	char place[INPUT_PLACE_BYTES]; /* its name, "cases[3]" */
+	struct input_names root_names, inside_names;
 	size_t wrong;
 	bool too_large; /* one of them only for its size */
 	struct field_error errors[INPUT_ERRORS_MAX];
+	struct json_tokener *tokener;
+	struct json_object **built; /* what texts point into */
+	size_t built_count, built_room;
 };
 
-/* Parse the body. True with *ret_input filled; false when the answer (400, 415)
+/* Check the body. True with *ret_input filled; false when the answer (400, 413, 415)
  * has been given. An absent body is an empty object if `may_be_absent`. */
 bool input_open(struct exchange *exchange, bool may_be_absent, struct input *ret_input);
 void input_close(struct input *input);
@@ -52,17 +67,27 @@ uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least
  * absent, or wrong (then noted). */
 bool input_number(struct input *input, const char *field, double least, double *ret_number);
 
-/* The object or array under a field, NULL if absent or wrong (then noted). */
-struct json_object *input_object(struct input *input, const char *field);
-struct json_object *input_array(struct input *input, const char *field);
+/* The object or array under a field as it stands in the body, to be walked through
+ * (json_span.h); absent if it is not there, or wrong (then noted). */
+struct text input_object(struct input *input, const char *field);
+struct text input_array(struct input *input, const char *field);
+
+/* The text of a string, or of a key, that such a walk has found, with a NUL behind it;
+ * absent if it is no string, or there is no memory. */
+struct text input_string(struct input *input, struct text value);
+struct text input_key(struct input *input, struct text key);
 
 /* Until input_leave() the getters look for members of this object, and errors
  * name them "place.member". The object belongs to the input. */
-void input_enter(struct input *input, struct json_object *object, const char *place);
+void input_enter(struct input *input, struct text object, const char *place);
 void input_leave(struct input *input);
 
 /* Is there such a member, and is it not null? */
-bool input_has(const struct input *input, const char *field);
+bool input_has(struct input *input, const char *field);
+
+/* Note every member that no getter has asked for, with the nearest name that one has. For
+ * native calls, after the last getter; the dialects' clients may send what they like. */
+void input_refuse_unknown(struct input *input);
 
 /* Note that an array or object has too many members: 413 if only that is wrong. */
 void input_too_many(struct input *input, const char *field, size_t most, size_t count);

@@ -108,6 +108,7 @@ void sessions_stdin(struct exchange *exchange)
 	request.end_of_input = input_bool(&input, "eof", false);
 	if (!input.wrong && !request.input.length && !request.end_of_input)
 		input_wrong(&input, "data", "is missing: a string was expected, or \"eof\": true");
+	input_refuse_unknown(&input);
 	if (!input_refused(exchange, &input, 422) &&
 	    run_call(exchange, &request, FRAME_REPLY, &answer))
 		answer_nothing(exchange);

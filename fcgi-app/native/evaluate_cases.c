@@ -1,11 +1,11 @@
 /* evaluate_cases.c - the cases of a request, checked and in the executor's form. */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi-app/native/evaluate.h"
 #include "common/fields.h"
+#include "fcgi-app/http/json_span.h"
 
 /* An expression such as Solution().add; a program belongs into the code. */
 enum { ENTRY_POINT_BYTES = 4096, TOLERANCE_BYTES = 32 };
@@ -56,7 +56,7 @@ static void read_texts(struct input *input, size_t most_bytes, struct evaluate_c
 }
 
 /* The half of a case that is not there; NULL: both are. */
-static const char *missing_half(const struct input *input)
+static const char *missing_half(struct input *input)
 {
 	if (input_has(input, "stdin") || input_has(input, "stdout"))
 		return input_has(input, "stdout") ? NULL : "stdout is missing";
@@ -83,15 +83,17 @@ static void read_entered(struct input *input, size_t most_bytes, const char *tol
 	}
 	read_texts(input, most_bytes, one);
 	read_tolerance(input, tolerance, own_tolerance);
+	if (evaluate->wrong_case == WRONG_CASE_REFUSES)
+		input_refuse_unknown(input);
 	evaluate->asked[evaluate->asked_count++] = evaluate->count;
 	if (input->wrong == wrong && encode_case(one, own_tolerance, &evaluate->fields))
 		input_wrong(input, "input", "is too much for the memory that is left");
 }
 
-static void read_case(struct input *input, struct json_object *item, const char *place,
-		      size_t most_bytes, const char *tolerance, struct evaluate *evaluate)
+static void read_case(struct input *input, struct text item, const char *place, size_t most_bytes,
+		      const char *tolerance, struct evaluate *evaluate)
 {
-	if (json_object_is_type(item, json_type_object)) {
+	if (*item.data == '{') {
 		input_enter(input, item, place);
 		read_entered(input, most_bytes, tolerance, evaluate);
 		input_leave(input);
@@ -101,11 +103,24 @@ static void read_case(struct input *input, struct json_object *item, const char 
 	evaluate->count++;
 }
 
+static size_t count_items(struct text array)
+{
+	struct json_walk walk;
+	struct text key, item;
+	size_t count = 0;
+
+	if (array.data && json_walk_open(array, &walk))
+		while (json_walk_next(&walk, &key, &item))
+			count++;
+	return count;
+}
+
 static void read_cases(const struct config *config, struct input *input, const char *field,
 		       const char *tolerance, struct evaluate *evaluate)
 {
-	struct json_object *array = input_array(input, field);
-	size_t count = array ? json_object_array_length(array) : 0;
+	struct text array = input_array(input, field), key, item;
+	size_t count = count_items(array);
+	struct json_walk walk;
 	char place[INPUT_PLACE_BYTES];
 
 	if (count > config->evaluate_cases) {
@@ -116,14 +131,13 @@ static void read_cases(const struct config *config, struct input *input, const c
 		return;
 	evaluate->cases = calloc(count, sizeof *evaluate->cases);
 	evaluate->asked = calloc(count, sizeof *evaluate->asked);
-	if (!evaluate->cases || !evaluate->asked) {
+	if (!evaluate->cases || !evaluate->asked || !json_walk_open(array, &walk)) {
 		input_wrong(input, field, "is too much for the memory that is left");
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && json_walk_next(&walk, &key, &item); i++) {
 		snprintf(place, sizeof place, "%.16s[%zu]", field, i);
-		read_case(input, json_object_array_get_idx(array, i), place, config->stdin_bytes,
-			  tolerance, evaluate);
+		read_case(input, item, place, config->stdin_bytes, tolerance, evaluate);
 	}
 }
 

@@ -1,10 +1,7 @@
 #include "fcgi-app/native/limit_fields.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PREFIX "limits."
 
 enum {
 	TIMEOUT_MOST_S = 30,
@@ -16,31 +13,68 @@ enum {
 static const struct limit_name {
 	enum field limit;
 	const char *name;
+	const char *whole; /* with its place, for refusals */
 	enum limits_of of;
 	unsigned least; /* 0: none of it is a sensible wish */
 } names[] = {
-	{ FIELD_WALL_MS, PREFIX "wall_ms", LIMITS_OF_RUN, 1 },
-	{ FIELD_CPU_MS, PREFIX "cpu_ms", LIMITS_OF_RUN, 1 },
-	{ FIELD_MEMORY_BYTES, PREFIX "memory_bytes", LIMITS_OF_RUN, 1 },
-	{ FIELD_OUTPUT_BYTES, PREFIX "output_bytes", LIMITS_OF_RUN, 1 },
-	{ FIELD_PROCESSES, PREFIX "processes", LIMITS_OF_RUN, 1 },
-	{ FIELD_OPEN_FILES, PREFIX "open_files", LIMITS_OF_RUN, 1 },
-	{ FIELD_FILE_BYTES, PREFIX "file_bytes", LIMITS_OF_RUN, 1 },
-	{ FIELD_WORKSPACE_BYTES, PREFIX "workspace_bytes", LIMITS_OF_RUN, 1 },
-	{ FIELD_WORKSPACE_INODES, PREFIX "workspace_inodes", LIMITS_OF_RUN, 1 },
-	{ FIELD_IDLE_MS, PREFIX "idle_ms", LIMITS_OF_SESSION, 1 },
-	{ FIELD_LIFETIME_MS, PREFIX "lifetime_ms", LIMITS_OF_SESSION, 1 },
-	{ FIELD_UNDO_DEPTH, PREFIX "undo_depth", LIMITS_OF_SESSION, 0 },
+	{ FIELD_WALL_MS, "wall_ms",
+	  "limits."
+	  "wall_ms",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_CPU_MS, "cpu_ms",
+	  "limits."
+	  "cpu_ms",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_MEMORY_BYTES, "memory_bytes",
+	  "limits."
+	  "memory_bytes",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_OUTPUT_BYTES, "output_bytes",
+	  "limits."
+	  "output_bytes",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_PROCESSES, "processes",
+	  "limits."
+	  "processes",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_OPEN_FILES, "open_files",
+	  "limits."
+	  "open_files",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_FILE_BYTES, "file_bytes",
+	  "limits."
+	  "file_bytes",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_WORKSPACE_BYTES, "workspace_bytes",
+	  "limits."
+	  "workspace_bytes",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_WORKSPACE_INODES, "workspace_inodes",
+	  "limits."
+	  "workspace_inodes",
+	  LIMITS_OF_RUN, 1 },
+	{ FIELD_IDLE_MS, "idle_ms",
+	  "limits."
+	  "idle_ms",
+	  LIMITS_OF_SESSION, 1 },
+	{ FIELD_LIFETIME_MS, "lifetime_ms",
+	  "limits."
+	  "lifetime_ms",
+	  LIMITS_OF_SESSION, 1 },
+	{ FIELD_UNDO_DEPTH, "undo_depth",
+	  "limits."
+	  "undo_depth",
+	  LIMITS_OF_SESSION, 0 },
 };
 
 enum { NAMES = sizeof names / sizeof *names };
 
-static const struct limit_name *find(const char *name)
+/* The input puts the place in front by itself. */
+static const char *name_inside(const char *name)
 {
-	for (size_t i = 0; i < NAMES; i++)
-		if (!strcmp(names[i].name + strlen(PREFIX), name))
-			return &names[i];
-	return NULL;
+	const char *dot = strchr(name, '.');
+
+	return dot ? dot + 1 : name;
 }
 
 static void set(struct input *input, struct exec_request *request, enum field limit,
@@ -52,50 +86,41 @@ static void set(struct input *input, struct exec_request *request, enum field li
 	if (place->given) {
 		snprintf(message, sizeof message, "is the same as %s: give one of them",
 			 place->name);
-		input_wrong(input, value.name, message);
+		input_wrong(input, name_inside(value.name), message);
 		return;
 	}
 	*place = value;
 }
 
 static void read_one(struct input *input, struct exec_request *request,
-		     const struct limit_name *name, struct json_object *value)
+		     const struct limit_name *name)
 {
-	char message[64];
+	size_t wrong = input->wrong;
+	uint64_t value = input_whole(input, name->name, name->least, UINT64_MAX);
 
-	if (!json_object_is_type(value, json_type_int) ||
-	    json_object_get_int64(value) < (int64_t)name->least) {
-		snprintf(message, sizeof message, "must be a whole number of at least %u",
-			 name->least);
-		input_wrong(input, name->name, message);
-		return;
-	}
-	set(input, request, name->limit,
-	    (struct exec_limit){ .given = true,
-				 .value = (uint64_t)json_object_get_int64(value),
-				 .name = name->name,
-				 .unit = 1 });
+	if (input->wrong == wrong)
+		set(input, request, name->limit,
+		    (struct exec_limit){
+			    .given = true, .value = value, .name = name->whole, .unit = 1 });
 }
 
 void limits_read(struct input *input, enum limits_of of, struct exec_request *request)
 {
-	struct json_object *limits = input_object(input, "limits");
+	struct text limits = input_object(input, "limits");
 
-	if (!limits)
+	if (!limits.data)
 		return;
-	json_object_object_foreach(limits, key, value)
-	{
-		const struct limit_name *name = find(key);
-		char field[64];
-
-		if (!name || name->of > of) {
-			snprintf(field, sizeof field, PREFIX "%s", key);
-			input_wrong(input, field,
-				    name ? "is a limit of sessions" : "is not the name of a limit");
-		} else if (value) {
-			read_one(input, request, name, value);
-		}
+	input_enter(input, limits, "limits");
+	for (size_t i = 0; i < NAMES; i++) {
+		if (!input_has(input, names[i].name))
+			continue;
+		if (names[i].of > of)
+			input_wrong(input, names[i].name, "is a limit of sessions");
+		else
+			read_one(input, request, &names[i]);
 	}
+	input_refuse_unknown(input);
+	input_leave(input);
 }
 
 /* A limit with a name of its own: `value` in the protocol's unit, 0 if absent. */

@@ -88,6 +88,7 @@ void native_execute(struct exchange *exchange)
 	limits_read_memory(&input, &request);
 	check_language(&input);
 	inline_files_read(&input, &files);
+	input_refuse_unknown(&input);
 	if (input_refused(exchange, &input, 422))
 		return;
 	request.files = inline_files_hook(&files);
@@ -113,6 +114,7 @@ void sessions_execute(struct exchange *exchange)
 	if (request.interactive && request.input.data)
 		input_wrong(&input, "stdin",
 			    "comes by POST .../stdin where the cell is interactive");
+	input_refuse_unknown(&input);
 	if (!input_refused(exchange, &input, 422))
 		run_and_show(exchange, &request, NULL);
 }
@@ -130,6 +132,7 @@ void sessions_run(struct exchange *exchange)
 				  COMMAND_BYTES_MAX);
 	request.input = input_text(&input, "stdin", 0, exchange->config->stdin_bytes);
 	limits_read_timeout(&input, &request, wants_events(exchange));
+	input_refuse_unknown(&input);
 	if (!input_refused(exchange, &input, 422))
 		run_and_show(exchange, &request, NULL);
 }

@@ -345,6 +345,7 @@ void session_files_rename(struct exchange *exchange)
 	old = input_text(&input, "from", INPUT_REQUIRED, SIZE_MAX);
 	new = input_text(&input, "to", INPUT_REQUIRED, SIZE_MAX);
 	replace = input_bool(&input, "replace", false);
+	input_refuse_unknown(&input);
 	if (input_refused(exchange, &input, 422) || !take_path(exchange, "from", old, &from) ||
 	    !take_path(exchange, "to", new, &to))
 		return;

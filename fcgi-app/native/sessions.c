@@ -65,6 +65,7 @@ void sessions_create(struct exchange *exchange)
 	limits_read(&input, LIMITS_OF_SESSION, &request);
 	limits_read_idle(&input, &request);
 	inline_files_read(&input, &files);
+	input_refuse_unknown(&input);
 	if (input_refused(exchange, &input, 422))
 		return;
 	if (!run_call(exchange, &request, FRAME_REPLY, &answer) ||
@@ -159,6 +160,7 @@ void sessions_evaluate(struct exchange *exchange)
 	uint64_t timeout_ms = input_seconds_ms(&input, "timeout", TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
 	if (!input.wrong && !evaluate.count)
 		input_wrong(&input, "cases", "must be an array of at least one case");
+	input_refuse_unknown(&input);
 	if (input_refused(exchange, &input, 422))
 		return;
 	AUTO_FD files = workspace_open(exchange, request.session_id, NULL);
@@ -190,11 +192,24 @@ static void do_and_say(struct exchange *exchange, const struct exec_request *req
 	answer_finish(exchange, &writer);
 }
 
+/* These calls know no member. False when the answer has been given. */
+static bool body_is_empty(struct exchange *exchange)
+{
+	AUTO_INPUT input = { 0 };
+
+	if (!exchange->body.length)
+		return true;
+	if (!input_open(exchange, true, &input))
+		return false;
+	input_refuse_unknown(&input);
+	return !input_refused(exchange, &input, 422);
+}
+
 void sessions_interrupt(struct exchange *exchange)
 {
 	struct exec_request request;
 
-	if (session_request(exchange, FRAME_SESSION_INTERRUPT, &request))
+	if (session_request(exchange, FRAME_SESSION_INTERRUPT, &request) && body_is_empty(exchange))
 		do_and_say(exchange, &request, "interrupted");
 }
 
@@ -202,7 +217,7 @@ void sessions_undo(struct exchange *exchange)
 {
 	struct exec_request request;
 
-	if (session_request(exchange, FRAME_SESSION_UNDO, &request))
+	if (session_request(exchange, FRAME_SESSION_UNDO, &request) && body_is_empty(exchange))
 		do_and_say(exchange, &request, "undone");
 }
 
@@ -215,6 +230,7 @@ void sessions_reset(struct exchange *exchange)
 	    !input_open(exchange, true, &input))
 		return;
 	request.clear_files = input_bool(&input, "files", false);
+	input_refuse_unknown(&input);
 	if (!input_refused(exchange, &input, 422))
 		do_and_say(exchange, &request, "reset");
 }

@@ -1,6 +1,7 @@
 /* What the application decodes of a request: paths, forms, JSON, names. */
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,9 @@
 #include "fcgi-app/http/target.h"
 #include "tests/fuzz/fuzz.h"
 #include "fcgi-app/http/ids.h"
+#include "fcgi-app/http/fastcgi.h"
 #include "fcgi-app/http/json_check.h"
+#include "fcgi-app/http/json_span.h"
 #include "common/text.h"
 
 const struct fuzz_seed fuzz_seeds[] = {
@@ -24,8 +27,64 @@ const struct fuzz_seed fuzz_seeds[] = {
 	FUZZ_SEED("127.0.0.1"),
 	FUZZ_SEED("[::1]:5000"),
 	FUZZ_SEED("https://a.example.org:8443"),
+	/* heads of FastCGI requests */
+	FUZZ_SEED("\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\4\0\1\0\5\0\0\1\2Abc\1\4\0\1\0\0\0\0"),
+	FUZZ_SEED("\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0\1\4\0\1\0\10\2\0\1\200\0\0\2Abcpp"
+		  "\1\4\0\1\0\4\0\0\2\0CD\1\4\0\1\0\0\0\0"),
 };
 const size_t fuzz_seed_count = sizeof fuzz_seeds / sizeof *fuzz_seeds;
+
+/* The walk over what has been checked stays inside, and sees what json-c sees. */
+static void check_walk(struct text value, struct json_object *built)
+{
+	struct json_walk walk;
+	struct text key, part;
+	size_t count = 0;
+
+	if (!json_walk_open(value, &walk)) {
+		FUZZ_HOLDS(!json_object_is_type(built, json_type_object) &&
+			   !json_object_is_type(built, json_type_array));
+		return;
+	}
+	while (json_walk_next(&walk, &key, &part)) {
+		FUZZ_HOLDS(part.length > 0 && part.data > value.data &&
+			   part.data + part.length < value.data + value.length);
+		FUZZ_HOLDS((key.data == NULL) == (bool)json_object_is_type(built, json_type_array));
+		if (!key.data)
+			check_walk(part, json_object_array_get_idx(built, count));
+		count++;
+	}
+	if (json_object_is_type(built, json_type_array))
+		FUZZ_HOLDS(count == json_object_array_length(built));
+	else
+		FUZZ_HOLDS(count >= (size_t)json_object_object_length(built));
+	if (json_object_is_type(built, json_type_object)) {
+		json_object_object_foreach(built, name, member)
+		{
+			FUZZ_HOLDS(json_member(value, name, &part));
+			check_walk(part, member);
+		}
+	}
+}
+
+/* A head in one piece or not, the checks say the same; what passes has no pair outside. */
+static void check_head(const uint8_t *bytes, size_t length)
+{
+	struct fastcgi fastcgi;
+	char value[16];
+
+	fastcgi_init(&fastcgi, -1);
+	fastcgi.input_end = length < sizeof fastcgi.input ? length : sizeof fastcgi.input;
+	memcpy(fastcgi.input, bytes, fastcgi.input_end);
+	if (fastcgi_take_head(&fastcgi) == 1) {
+		FUZZ_HOLDS(fastcgi.head.length >= 24 && fastcgi.head.length <= fastcgi.input_end);
+		FUZZ_HOLDS(fastcgi.pairs.length < fastcgi.head.length);
+		fastcgi_variable(&fastcgi, "A", value, sizeof value);
+		FUZZ_HOLDS(strlen(value) < sizeof value);
+	}
+	FUZZ_HOLDS(fastcgi.input_at <= fastcgi.input_end);
+	fastcgi_free(&fastcgi);
+}
 
 /* What the check lets through, json-c must read, whole. */
 static void check_json(const char *text, size_t length)
@@ -42,6 +101,7 @@ static void check_json(const char *text, size_t length)
 	/* With the NUL: else a number at the very end is not known to be complete. */
 	struct json_object *value = json_tokener_parse_ex(tokener, text, (int)length + 1);
 	FUZZ_HOLDS(json_tokener_get_error(tokener) == json_tokener_success);
+	check_walk((struct text){ text, length }, value);
 	json_object_put(value);
 	json_tokener_free(tokener);
 }
@@ -119,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(string, data, size);
 	string[size] = '\0';
 
+	check_head(data, size);
 	check_json(string, size);
 	check_target(string);
 	check_form(text);

@@ -220,7 +220,7 @@ class Wishes(unittest.TestCase):
                                       ({"profile": "repl", "timeout": 20}, "timeout", "at most 10"),
                                       ({"limits": {"memory_bytes": 1 << 40}}, "limits.memory_bytes", "at most 134217728"),
                                       ({"limits": {"wall_ms": 0}}, "limits.wall_ms", "at least 1"), ({"limits": {"wall_ms": 1.5}}, "limits.wall_ms", "whole number"),
-                                      ({"limits": {"idle_ms": 5}}, "limits.idle_ms", "sessions"), ({"limits": {"nothing": 5}}, "limits.nothing", "not the name"),
+                                      ({"limits": {"idle_ms": 5}}, "limits.idle_ms", "sessions"), ({"limits": {"nothing": 5}}, "limits.nothing", "not known here"),
                                       ({"limits": {"wall_ms": 5}, "timeout": 1}, "timeout", "limits.wall_ms"), ({"limits": 5}, "limits", "an object")):
             with self.subTest(body):
                 got = call("POST", "/api/v1/execute", {"code": "1", **body})

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +17,7 @@ static const struct config config = { .code_bytes = 100, .stdin_bytes = 100, .ev
 
 static void read_request(const char *json, struct input *input, struct evaluate *evaluate)
 {
-	input->root = json_tokener_parse(json);
-	assert_non_null(input->root);
+	input->root = text_of(json);
 	evaluate_read(&config, input, "io_cases", evaluate);
 }
 

@@ -391,6 +391,7 @@ static int set_up(void **state)
 		.executor = strdup("unix:/nonexistent/executor.sock"),
 		.body_bytes = 1024,
 		.code_bytes = 32,
+		.json_values = 100,
 		.stdin_bytes = 32,
 		.evaluate_cases = 3,
 		.answer_ms = 1000,
