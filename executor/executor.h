@@ -49,7 +49,7 @@ struct executor {
 /* oneshot.c: FRAME_EXECUTE. */
 void oneshot_handle(void *executor, struct call *call);
 
-/* evaluate.c: FRAME_EVALUATE. */
+/* evaluate_calls.c: FRAME_EVALUATE. */
 void evaluate_handle(void *executor, struct call *call);
 
 /* info.c: FRAME_INFO. */

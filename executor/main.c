@@ -8,7 +8,7 @@
  * (server.c); handlers are in oneshot.c, session_calls.c and info.c.
  *
  * Zygotes (zygote_pool.c, zygote/) are children of the daemon: warm CPythons without
- * privilege that live in the template root (root.c) and only fork. Each fork is
+ * privilege that live in the template root (template_root.c) and only fork. Each fork is
  * an init, pid 1 of a sandbox, in new user, pid, mount, network, ipc and uts
  * namespaces; CLONE_PARENT makes it a child of the daemon, which alone reaps it
  * (by its pidfd, sandbox_teardown.c).
@@ -31,8 +31,8 @@
  * (zygote/checkpoint.c, sandbox_checkpoint.c) when a cell had to be killed. Shell
  * commands run beside its interpreter (sandbox_command.c); the application works
  * on its files itself, through a descriptor that share.c makes. Judging
- * (evaluate.c) runs each case in a fork of the loaded code (sandbox_fork.c) and
- * compares in a sandbox of its own (verdicts.c).
+ * (evaluation.c) runs each case in a fork of the loaded code (sandbox_fork.c) and
+ * compares in a sandbox of its own (comparer.c).
  *
  * Before the socket is opened, doctor.c tries every wall from inside a sandbox;
  * if one gives way there is no service. */

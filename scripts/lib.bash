@@ -21,7 +21,7 @@ BUILD_PACKAGES=(autoconf automake gcc libc6-dev make pkg-config
 	libcap-dev libelf-dev libfcgi-dev libjson-c-dev libseccomp-dev python3-dev)
 RUN_PACKAGES=(curl python3 nginx passwd util-linux
 	file gawk less sqlite3 tzdata unzip)
-TEST_PACKAGES=(libcmocka-dev python3-pip python3-venv clang-format cppcheck)
+TEST_PACKAGES=(libcmocka-dev python3-pip python3-venv clang-format cppcheck git)
 LIBRARIES=(fcgi json-c libcap libelf libseccomp python3-embed cmocka) # as pkg-config calls them
 
 package_installed() {

@@ -1,5 +1,5 @@
 /* python_probe.h - run jobs in forks of one started interpreter, for the tests
- * of executor/zygote/python_*.c. Include after cmocka.h. */
+ * of zygote/python/. Include after cmocka.h. */
 #ifndef VIVARIUM_PYTHON_PROBE_H
 #define VIVARIUM_PYTHON_PROBE_H
 
