@@ -11,6 +11,7 @@
 #include "executor/sandbox/sandbox.h"
 #include "executor/server/server.h"
 #include "executor/sandbox/slots.h"
+#include "executor/session/cells.h"
 
 struct doctor;
 struct trial;
@@ -41,6 +42,7 @@ struct executor {
 	struct trial *trial;
 	struct session *sessions; /* list */
 	size_t session_count;
+	struct histories histories; /* what all sessions keep of their cells */
 	uint64_t counters[COUNTER_COUNT];
 	uid_t peer; /* whom the application runs as */
 	bool stopping;
@@ -68,6 +70,11 @@ void session_handle_show(void *executor, struct call *call);
 void session_handle_list(void *executor, struct call *call);
 void session_handle_history(void *executor, struct call *call);
 void session_handle_delete(void *executor, struct call *call);
+
+/* cell_calls.c: those about single cells. */
+void session_handle_stdin(void *executor, struct call *call);
+void session_handle_cells(void *executor, struct call *call);
+void session_handle_cell(void *executor, struct call *call);
 
 /* session.c: end all of them. */
 void sessions_end_all(struct executor *executor);

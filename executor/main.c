@@ -75,6 +75,9 @@ static const struct operation operations[] = {
 	[FRAME_SESSION_DELETE] = { 4096, session_handle_delete },
 	[FRAME_SESSION_WORKSPACE] = { 4096, session_handle_workspace },
 	[FRAME_SESSION_RUN] = { FRAME_REQUEST_MAX, session_handle_run },
+	[FRAME_SESSION_STDIN] = { FRAME_REQUEST_MAX, session_handle_stdin },
+	[FRAME_SESSION_CELLS] = { 4096, session_handle_cells },
+	[FRAME_SESSION_CELL] = { 4096, session_handle_cell },
 	[FRAME_INFO] = { 4096, info_handle },
 };
 
@@ -379,6 +382,9 @@ static void make_parts(struct daemon *daemon)
 				      &executor->admission);
 	if (error)
 		die("make the daemon's parts", error);
+	executor->histories = (struct histories){ .most_cells = options->history_cells,
+						  .most_bytes = options->histories_bytes,
+						  .most_bytes_each = options->history_bytes };
 }
 
 static void make_environments(struct daemon *daemon)

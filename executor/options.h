@@ -25,7 +25,10 @@ struct options {
 	uint64_t queue_ms;
 	uint64_t sessions;
 	uint64_t sessions_per_client;
-	uint64_t history_cells;
+	uint64_t session_queue;
+	uint64_t history_cells, history_bytes, histories_bytes, cell_output_bytes;
+	uint64_t max_wall_ms, stream_output_bytes, leave_ms, input_ms;
+	uint64_t displays, display_bytes;
 	uint64_t evaluation_cases, evaluation_workers, evaluation_ms;
 	uint64_t interrupt_grace_ms;
 	uint64_t checkpoint_bytes;

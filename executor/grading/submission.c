@@ -105,14 +105,14 @@ static bool read_base(struct executor *executor, struct call *call,
 	if (!session && !req_profile(call, ret_profile))
 		return false;
 	if (session)
-		*ret_profile = session->profile;
+		*ret_profile = session_profile(session);
 	if (session && !fields_has(call->fields, call->length, FIELD_ENVIRONMENT)) {
-		*ret_base = session->limits;
-		return hold_environment(call, session->environment, ret_environment);
+		*ret_base = *session_limits_of(session);
+		return hold_environment(call, session_environment(session), ret_environment);
 	}
 	if (!req_held_environment(call, executor->environments, *ret_profile, ret_environment))
 		return false;
-	*ret_base = session ? session->limits
+	*ret_base = session ? *session_limits_of(session)
 			    : environment_limits(*ret_environment, &(*ret_profile)->limits);
 	return true;
 }

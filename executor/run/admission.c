@@ -109,12 +109,15 @@ void admission_expel(struct admission *admission, const struct pool *pool)
 	}
 }
 
+/* Who was next may have kept those behind it waiting: it needed more than they do. */
 static void on_expired(struct loop_timer *timer)
 {
 	struct waiter *waiter = LOOP_OWNER(timer, struct waiter, timer);
+	struct admission *admission = waiter->admission;
 
-	unlink_waiter(waiter->admission, waiter);
+	unlink_waiter(admission, waiter);
 	waiter->expired(waiter);
+	admission_pump(admission);
 }
 
 int admission_enter(struct admission *admission, struct waiter *waiter)
@@ -140,14 +143,21 @@ int admission_enter(struct admission *admission, struct waiter *waiter)
 
 void admission_withdraw(struct admission *admission, struct waiter *waiter)
 {
-	if (waiter->waiting)
-		unlink_waiter(admission, waiter);
+	if (!waiter->waiting)
+		return;
+	unlink_waiter(admission, waiter);
+	admission_pump(admission);
 }
 
 void admission_leave(struct admission *admission)
 {
 	admission->running--;
 	admission_pump(admission);
+}
+
+void admission_return(struct admission *admission)
+{
+	admission->running++;
 }
 
 uint64_t admission_running(const struct admission *admission)

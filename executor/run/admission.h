@@ -41,11 +41,15 @@ int admission_new(const struct admission_config *config, struct admission **ret_
  * called before this returns. */
 int admission_enter(struct admission *admission, struct waiter *waiter);
 
-/* Stop waiting; also if it does not wait. */
+/* Stop waiting; also if it does not wait. Others may be let in by that. */
 void admission_withdraw(struct admission *admission, struct waiter *waiter);
 
 /* Give a running place back. */
 void admission_leave(struct admission *admission);
+
+/* Take a place again after admission_leave(), of a run that only waited for its
+ * client meanwhile: at once, also where there is none. */
+void admission_return(struct admission *admission);
 
 /* Look again: a sandbox has become ready. */
 void admission_pump(struct admission *admission);

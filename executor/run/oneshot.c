@@ -21,6 +21,7 @@ struct oneshot {
 	struct loop_timer timer; /* for the files */
 	struct limits limits;
 	uint32_t flags;
+	bool streams;
 	struct sandbox *sandbox;
 	struct run *run;
 };
@@ -47,12 +48,45 @@ static void on_cancel(struct call *call)
 	let_go(call->context);
 }
 
+/* The program waits when nobody reads what it writes. */
+static void hold_if_full(struct oneshot *oneshot)
+{
+	if (oneshot->streams && !call_has_room(oneshot->call))
+		run_hold(oneshot->run, true);
+}
+
+static void on_has_room(struct call *call)
+{
+	struct oneshot *oneshot = call->context;
+
+	if (oneshot->run)
+		run_hold(oneshot->run, false);
+}
+
 static void on_output(void *context, enum sandbox_stream stream, const uint8_t *bytes,
 		      size_t length)
 {
 	struct oneshot *oneshot = context;
 
 	call_output(oneshot->call, stream, bytes, length);
+	hold_if_full(oneshot);
+}
+
+static void on_display(void *context, const uint8_t *text, size_t length)
+{
+	struct oneshot *oneshot = context;
+
+	call_event(oneshot->call, FRAME_DISPLAY, text, length);
+	hold_if_full(oneshot);
+}
+
+/* Events follow from now on, no refusal any more. */
+static void tell_start(struct oneshot *oneshot)
+{
+	AUTO_BUFFER fields = BUFFER_INIT(4096);
+
+	(void)fields_put_number(&fields, FIELD_SEQUENCE, 1);
+	call_event(oneshot->call, FRAME_START, fields.data, fields.length);
 }
 
 static void log_outcome(const struct call *call, const struct outcome *outcome)
@@ -93,24 +127,29 @@ static void begin(struct oneshot *oneshot)
 	struct field_view code = req_optional(call, FIELD_CODE);
 	struct field_view input = req_optional(call, FIELD_STDIN);
 
-	int error = run_begin(
-		&(struct run_config){ .loop = oneshot->executor->loop,
-				      .sandbox = sandbox,
-				      .limits = oneshot->limits,
-				      .cpu_percent = oneshot->executor->options.cpu_percent,
-				      .job = { .kind = JOB_SCRIPT,
-					       .flags = oneshot->flags,
-					       .payload = code.value,
-					       .payload_length = code.length,
-					       .stdin_bytes = input.value,
-					       .stdin_length = input.length },
-				      .owner = { .output = on_output,
-						 .finished = on_finished,
-						 .context = oneshot } },
-		&oneshot->run);
+	const struct options *options = &oneshot->executor->options;
+	int error = run_begin(&(struct run_config){ .loop = oneshot->executor->loop,
+						    .sandbox = sandbox,
+						    .limits = oneshot->limits,
+						    .cpu_percent = options->cpu_percent,
+						    .displays = options->displays,
+						    .display_bytes = options->display_bytes,
+						    .job = { .kind = JOB_SCRIPT,
+							     .flags = oneshot->flags,
+							     .payload = code.value,
+							     .payload_length = code.length,
+							     .stdin_bytes = input.value,
+							     .stdin_length = input.length },
+						    .owner = { .output = on_output,
+							       .display = on_display,
+							       .finished = on_finished,
+							       .context = oneshot } },
+			      &oneshot->run);
 	if (error) {
 		let_go(oneshot);
 		req_refuse_internal(call, "start the run", error);
+	} else if (oneshot->streams) {
+		tell_start(oneshot);
 	}
 }
 
@@ -161,7 +200,7 @@ static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
 	struct oneshot *oneshot = LOOP_OWNER(waiter, struct oneshot, waiter);
 
 	oneshot->sandbox = sandbox;
-	if (fields_number(oneshot->call->fields, oneshot->call->length, FIELD_WANT_FILES, 0))
+	if (req_number(oneshot->call, FIELD_WANT_FILES))
 		offer_workspace(oneshot);
 	else
 		begin(oneshot);
@@ -195,7 +234,7 @@ void oneshot_handle(void *context, struct call *call)
 	    !req_held_environment(call, executor->environments, profile, &environment))
 		return;
 	base = environment_limits(environment, &profile->limits);
-	if (!req_limits(call, &base, &limits)) {
+	if (!req_run_limits(call, &base, profile, &executor->options, &limits)) {
 		environment_release(environment);
 		return;
 	}
@@ -210,7 +249,10 @@ void oneshot_handle(void *context, struct call *call)
 	oneshot->environment = environment;
 	oneshot->limits = limits;
 	oneshot->flags = profile->readonly ? MAILBOX_READONLY : 0;
-	if (fields_number(call->fields, call->length, FIELD_RESTRICTED, 0))
+	oneshot->streams = req_number(call, FIELD_STREAM);
+	if (oneshot->streams)
+		oneshot->flags |= MAILBOX_STREAMING;
+	if (req_number(call, FIELD_RESTRICTED))
 		oneshot->flags |= MAILBOX_RESTRICTED;
 	oneshot->waiter = (struct waiter){
 		.pool = environment_pool(environment),
@@ -220,6 +262,7 @@ void oneshot_handle(void *context, struct call *call)
 	};
 	call->context = oneshot;
 	call->cancel = on_cancel;
+	call->has_room = on_has_room;
 	if (admission_enter(executor->admission, &oneshot->waiter))
 		refuse_busy(oneshot, "The service is busy: too many runs are waiting.");
 }

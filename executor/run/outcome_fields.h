@@ -9,6 +9,13 @@
 #include "common/buffer.h"
 #include "common/protocol.h"
 
+/* How the job left the program. */
+enum remains {
+	REMAINS_IDLE,   /* it waits for the next job */
+	REMAINS_KILLED, /* it is dead, or has to die: a session goes back */
+	REMAINS_NONE,   /* the sandbox is gone */
+};
+
 struct outcome {
 	enum status status;
 	enum reason reason;
@@ -17,6 +24,8 @@ struct outcome {
 	uint64_t limit;       /* that was met, in the unit of its name; 0: none */
 	uint64_t wall_us, cpu_us, memory_peak_bytes;
 	bool truncated[2];    /* stdout, stderr */
+	uint64_t displays_dropped;
+	enum remains remains;
 	enum state state;
 	const char *note;     /* static text, or NULL */
 	const uint8_t *report; /* HOSTILE; lives as long as the run */

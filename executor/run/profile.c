@@ -50,55 +50,70 @@ const struct profile *profile_find(const char *name, size_t length)
 }
 
 /* What holds where nothing is asked for: never wrong, only moved to what is allowed. */
-static uint64_t default_of(const struct limit_field *row, uint64_t most,
+static uint64_t default_of(const struct limit_field *row, uint64_t usual, uint64_t most,
 			   const struct field_view *defaults)
 {
-	uint64_t value = fields_number(defaults->value, defaults->length, row->field, most);
+	uint64_t value = fields_number(defaults->value, defaults->length, row->field, usual);
 
 	if (value < row->least)
 		value = row->least;
 	return value < most ? value : most;
 }
 
-/* `limits` holds the base, and then what comes of it. */
-static int lower(const struct limit_field *rows, size_t count, void *limits, const void *fields,
-		 size_t length, struct limit_error *ret_error)
+static uint64_t read_row(const void *limits, const struct limit_field *row)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)limits + row->offset, sizeof value);
+	return value;
+}
+
+/* `limits` holds what is usual, and then what comes of it. */
+static int lower(const struct limit_field *rows, size_t count, void *limits, const void *most_of,
+		 const void *fields, size_t length, struct limit_error *ret_error)
 {
 	struct field_view defaults = { .value = (const uint8_t *)"" };
 
 	(void)fields_find(fields, length, FIELD_DEFAULTS, &defaults);
 	for (size_t i = 0; i < count; i++) {
-		uint64_t *limit = (uint64_t *)(void *)((char *)limits + rows[i].offset);
-		uint64_t asked = fields_number(fields, length, rows[i].field,
-					       default_of(&rows[i], *limit, &defaults));
+		uint64_t most = read_row(most_of, &rows[i]);
+		uint64_t usual = default_of(&rows[i], read_row(limits, &rows[i]), most, &defaults);
+		uint64_t asked = fields_number(fields, length, rows[i].field, usual);
 
-		if (asked < rows[i].least || asked > *limit) {
+		if (asked < rows[i].least || asked > most) {
 			*ret_error = (struct limit_error){ .field = rows[i].field,
 							   .least = rows[i].least,
-							   .most = *limit };
+							   .most = most };
 			return -EINVAL;
 		}
-		*limit = asked;
+		memcpy((char *)limits + rows[i].offset, &asked, sizeof asked);
 	}
 	return 0;
 }
 
-int limits_lower(const struct limits *base, const void *fields, size_t length,
-		 struct limits *ret_limits, struct limit_error *ret_error)
+int limits_within(const struct limits *usual, const struct limits *most, const void *fields,
+		  size_t length, struct limits *ret_limits, struct limit_error *ret_error)
 {
-	struct limits limits = *base;
-	int error = lower(run_fields, RUN_FIELDS, &limits, fields, length, ret_error);
+	struct limits limits = *usual;
+	int error = lower(run_fields, RUN_FIELDS, &limits, most, fields, length, ret_error);
 
 	if (!error)
 		*ret_limits = limits;
 	return error;
 }
 
+int limits_lower(const struct limits *base, const void *fields, size_t length,
+		 struct limits *ret_limits, struct limit_error *ret_error)
+{
+	return limits_within(base, base, fields, length, ret_limits, ret_error);
+}
+
 int session_limits_lower(const struct session_limits *base, const void *fields, size_t length,
 			 struct session_limits *ret_limits, struct limit_error *ret_error)
 {
 	struct session_limits limits = *base;
-	int error = lower(session_fields, SESSION_FIELDS, &limits, fields, length, ret_error);
+	int error = lower(session_fields, SESSION_FIELDS, &limits, base, fields, length,
+			  ret_error);
 
 	if (!error)
 		*ret_limits = limits;
@@ -110,12 +125,8 @@ static int put(const struct limit_field *rows, size_t count, const void *limits,
 {
 	int error = 0;
 
-	for (size_t i = 0; !error && i < count; i++) {
-		uint64_t limit;
-
-		memcpy(&limit, (const char *)limits + rows[i].offset, sizeof limit);
-		error = fields_put_number(list, rows[i].field, limit);
-	}
+	for (size_t i = 0; !error && i < count; i++)
+		error = fields_put_number(list, rows[i].field, read_row(limits, &rows[i]));
 	return error;
 }
 

@@ -43,6 +43,10 @@ struct limit_error {
 int limits_lower(const struct limits *base, const void *fields, size_t length,
 		 struct limits *ret_limits, struct limit_error *ret_error);
 
+/* The same, where a request may ask for more than is usual, up to `most`. */
+int limits_within(const struct limits *usual, const struct limits *most, const void *fields,
+		  size_t length, struct limits *ret_limits, struct limit_error *ret_error);
+
 /* The same for what only sessions have. */
 int session_limits_lower(const struct session_limits *base, const void *fields, size_t length,
 			 struct session_limits *ret_limits, struct limit_error *ret_error);

@@ -5,50 +5,66 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "common/fields.h"
 #include "common/job.h"
+#include "executor/run/ending.h"
+#include "executor/run/fair.h"
 
-enum { CPU_CHECK_LEAST_US = 5000 };
+enum {
+	CPU_CHECK_LEAST_US = 5000,
+	/* Of output once a limit is met: it comes whether it is read or not. */
+	LAST_WORDS_BYTES = 1 << 20,
+};
 
 struct run {
 	struct run_config config;
 	struct outcome outcome;
-	struct loop_timer wall, cpu, grace;
+	struct loop_timer wall, cpu, grace, input;
+	struct fair fair;
 	struct cgroup_usage before;
-	uint64_t started_us, ended_us;
-	uint64_t written; /* bytes of output so far */
-	enum reason met;  /* the limit that was met, or REASON_INTERRUPTED */
-	bool over;        /* the job is; what is left is going back */
+	uint64_t started_us;
+	uint64_t waited_us; /* for input, so far */
+	uint64_t asked_us;  /* since when it waits for input; 0: it does not */
+	uint64_t written, most_written; /* bytes of output: so far, in all */
+	uint64_t displays, display_bytes;
+	enum reason met;    /* the limit that was met, or REASON_INTERRUPTED */
+	uint64_t met_limit;
+	bool held;
+	bool over;
+	struct buffer ahead; /* input that nobody has asked for yet */
+	bool end_of_input;
 	uint8_t *report;
 };
 
-static void conclude(struct run *run)
+static bool is_command(const struct run *run)
 {
-	loop_clear_timer(run->config.loop, &run->wall);
-	loop_clear_timer(run->config.loop, &run->cpu);
-	loop_clear_timer(run->config.loop, &run->grace);
-	run->config.owner.finished(run->config.owner.context, &run->outcome);
+	return run->config.job.kind == JOB_COMMAND;
 }
+
+/* -- its end --------------------------------------------------------------------- */
 
 /* The clock stops and the kernel's figures are read while the group exists. */
 static void stop_clock(struct run *run)
 {
-	uint64_t cpu_us = 0, peak = 0;
+	uint64_t now = loop_now_us(), cpu_us = 0, peak = 0;
 
 	run->over = true;
-	run->ended_us = loop_now_us();
-	run->outcome.wall_us = run->ended_us - run->started_us;
+	if (run->asked_us)
+		run->waited_us += now - run->asked_us;
+	run->asked_us = 0;
+	run->outcome.wall_us = now - run->started_us - run->waited_us;
 	if (sandbox_read_meters(run->config.sandbox, &cpu_us, &peak))
 		return;
 	run->outcome.cpu_us = cpu_us - run->before.cpu_us;
 	run->outcome.memory_peak_bytes = peak;
 }
 
-static uint64_t limit_met(const struct run *run, enum reason reason)
+static uint64_t limit_met(const struct run *run)
 {
-	switch (reason) {
+	if (run->met_limit)
+		return run->met_limit;
+	switch (run->outcome.reason) {
 	case REASON_WALL_TIME:
 		return run->config.limits.wall_ms;
 	case REASON_CPU_TIME:
@@ -64,160 +80,86 @@ static uint64_t limit_met(const struct run *run, enum reason reason)
 	}
 }
 
-static void judge(struct run *run, enum status status, enum reason reason, int64_t return_code)
+static void stop_timers(struct run *run)
 {
-	run->outcome.status = status;
-	run->outcome.reason = reason;
-	run->outcome.return_code = return_code;
-	run->outcome.limit = limit_met(run, reason);
+	loop_clear_timer(run->config.loop, &run->wall);
+	loop_clear_timer(run->config.loop, &run->cpu);
+	loop_clear_timer(run->config.loop, &run->grace);
+	loop_clear_timer(run->config.loop, &run->input);
 }
 
-static void judge_limit(struct run *run, int64_t return_code)
+static void conclude(struct run *run, enum remains remains)
 {
-	bool time = run->met == REASON_WALL_TIME || run->met == REASON_CPU_TIME;
-
-	if (run->met == REASON_INTERRUPTED)
-		judge(run, STATUS_ERROR, run->met, return_code);
-	else
-		judge(run, time ? STATUS_TIMEOUT : STATUS_FAILED, run->met, return_code);
+	stop_timers(run);
+	if (remains != REMAINS_NONE)
+		run_hold(run, false);
+	fair_end(&run->fair, remains != REMAINS_NONE);
+	run->outcome.remains = remains;
+	run->outcome.limit = limit_met(run);
+	run->config.owner.finished(run->config.owner.context, &run->outcome);
 }
 
-static bool killed_for_memory(const struct run *run)
+static void conclude_by_limit(struct run *run)
+{
+	sandbox_take_output(run->config.sandbox); /* it may be more than the limit on output */
+	stop_clock(run);
+	ending_by_limit(&run->outcome, run->met, -SIGKILL);
+	conclude(run, REMAINS_KILLED);
+}
+
+/* What the kernel has killed the program for, or refused it. */
+static enum reason killed_by(const struct run *run)
 {
 	struct cgroup_usage usage;
 
-	return !sandbox_read_usage(run->config.sandbox, &usage) &&
-	       usage.oom_kills > run->before.oom_kills;
-}
-
-static bool refused_forks(const struct run *run)
-{
-	struct cgroup_usage usage;
-
-	return !sandbox_read_usage(run->config.sandbox, &usage) &&
-	       usage.forks_refused > run->before.forks_refused;
-}
-
-/* -- what the report says of an exception that is a limit in disguise ------------ */
-
-static bool report_says(const struct run *run, unsigned tag, const char *start)
-{
-	struct field_view field;
-
-	return fields_find(run->report, run->outcome.report_length, tag, &field) == 1 &&
-	       field.length >= strlen(start) && !memcmp(field.value, start, strlen(start));
-}
-
-static enum reason reason_of_exception(const struct run *run)
-{
-	static const char *const disk_errors[] = { "[Errno 28]", "[Errno 27]", "[Errno 122]" };
-
-	if (report_says(run, FIELD_EXCEPTION_TYPE, "MemoryError"))
+	if (sandbox_read_usage(run->config.sandbox, &usage))
+		return REASON_NONE;
+	if (usage.oom_kills > run->before.oom_kills)
 		return REASON_MEMORY;
-	for (size_t i = 0; i < sizeof disk_errors / sizeof *disk_errors; i++)
-		if (report_says(run, FIELD_EXCEPTION_TYPE, "OSError") &&
-		    report_says(run, FIELD_EXCEPTION_MESSAGE, disk_errors[i]))
-			return REASON_DISK;
-	if ((report_says(run, FIELD_EXCEPTION_TYPE, "BlockingIOError") ||
-	     report_says(run, FIELD_EXCEPTION_MESSAGE, "can't start new thread")) &&
-	    refused_forks(run))
-		return REASON_PROCESSES;
-	return REASON_EXCEPTION;
+	return usage.forks_refused > run->before.forks_refused ? REASON_PROCESSES : REASON_NONE;
 }
 
-static void judge_report(struct run *run, int32_t exit_code)
-{
-	uint64_t ended = fields_number(run->report, run->outcome.report_length, FIELD_ENDED_BY,
-				       ENDED_NORMALLY);
-
-	if (run->met != REASON_NONE) {
-		judge_limit(run, exit_code ? exit_code : 1);
-	} else if (ended == ENDED_BY_EXCEPTION) {
-		enum reason reason = reason_of_exception(run);
-
-		judge(run, reason == REASON_EXCEPTION ? STATUS_ERROR : STATUS_FAILED, reason,
-		      exit_code ? exit_code : 1);
-	} else if (exit_code) {
-		judge(run, STATUS_ERROR, REASON_EXIT, exit_code);
-	} else {
-		judge(run, STATUS_SUCCESS, REASON_NONE, 0);
-	}
-}
-
-/* -- going back, in a session ----------------------------------------------------- */
-
-static void begin_return(struct run *run)
-{
-	bool fresh = false;
-
-	run->over = true;
-	if (sandbox_restore(run->config.sandbox, 0, &fresh)) {
-		run->outcome.state = STATE_LOST;
-		run->outcome.note = "The session could not be brought back.";
-		conclude(run);
-		return;
-	}
-	run->outcome.state = fresh && run->config.has_state ? STATE_LOST : STATE_RESTORED;
-	run->outcome.note =
-		run->outcome.state == STATE_LOST
-			? "The session's variables are lost: there was no checkpoint to "
-			  "go back to. It goes on empty."
-			: "The session went back to how it was before this cell; "
-			  "threads and child processes were not kept.";
-}
-
-static bool is_command(const struct run *run)
-{
-	return run->config.job.kind == JOB_COMMAND;
-}
-
-/* The program is gone, or has to go. */
-static void end_hard(struct run *run)
-{
-	if (!run->config.grace_ms || is_command(run))
-		conclude(run);
-	else
-		begin_return(run);
-}
-
-/* -- limits --------------------------------------------------------------------- */
+/* -- limits ----------------------------------------------------------------------- */
 
 static void on_grace(struct loop_timer *timer)
 {
-	struct run *run = LOOP_OWNER(timer, struct run, grace);
-
-	sandbox_take_output(run->config.sandbox);
-	stop_clock(run);
-	judge_limit(run, -SIGKILL);
-	end_hard(run);
+	conclude_by_limit(LOOP_OWNER(timer, struct run, grace));
 }
 
-static void meet(struct run *run, enum reason reason)
+static void meet(struct run *run, enum reason reason, uint64_t limit)
 {
 	if (run->over || run->met != REASON_NONE)
 		return;
 	run->met = reason;
+	run->met_limit = limit;
+	run_hold(run, false); /* it must be able to end */
+	if (run->most_written - run->written > LAST_WORDS_BYTES)
+		run->most_written = run->written + LAST_WORDS_BYTES;
 	if (is_command(run)) { /* its end is told by died(), like any other */
 		if (sandbox_kill_command(run->config.sandbox))
-			on_grace(&run->grace);
+			conclude_by_limit(run);
 		return;
 	}
 	if (!run->config.grace_ms) {
-		sandbox_take_output(run->config.sandbox);
-		stop_clock(run);
-		judge_limit(run, -SIGKILL);
-		end_hard(run);
+		conclude_by_limit(run);
 		return;
 	}
 	(void)sandbox_signal(run->config.sandbox, SIGINT);
 	if (loop_set_timer(run->config.loop, &run->grace,
 			   loop_now_us() + run->config.grace_ms * 1000, on_grace))
-		on_grace(&run->grace);
+		conclude_by_limit(run);
 }
 
 static void on_wall(struct loop_timer *timer)
 {
-	meet(LOOP_OWNER(timer, struct run, wall), REASON_WALL_TIME);
+	meet(LOOP_OWNER(timer, struct run, wall), REASON_WALL_TIME, 0);
+}
+
+static void on_input_late(struct loop_timer *timer)
+{
+	struct run *run = LOOP_OWNER(timer, struct run, input);
+
+	meet(run, REASON_WALL_TIME, run->config.input_ms);
 }
 
 /* CPU cannot be used up sooner than all allowed CPUs would need: look then. */
@@ -231,7 +173,7 @@ static void on_cpu(struct loop_timer *timer)
 		return;
 	uint64_t used = cpu_us - run->before.cpu_us;
 	if (used >= limit_us) {
-		meet(run, REASON_CPU_TIME);
+		meet(run, REASON_CPU_TIME, 0);
 		return;
 	}
 	uint64_t wait = (limit_us - used) * 100 / run->config.cpu_percent;
@@ -240,25 +182,113 @@ static void on_cpu(struct loop_timer *timer)
 	(void)loop_set_timer(run->config.loop, timer, loop_now_us() + wait, on_cpu);
 }
 
-/* -- what the sandbox tells -------------------------------------------------------- */
+/* -- output -------------------------------------------------------------------------- */
 
 static void on_output(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
 		      const uint8_t *bytes, size_t length)
 {
 	struct run *run = context;
-	uint64_t room = run->config.limits.output_bytes - run->written;
+	uint64_t room = run->most_written - run->written;
 	size_t given = length < room ? length : (size_t)room;
 
 	(void)sandbox;
 	if (run->over)
 		return;
+	run->written += given;
+	run->outcome.truncated[stream] |= given < length;
 	if (given)
 		run->config.owner.output(run->config.owner.context, stream, bytes, given);
-	run->written += given;
-	if (given < length) {
-		run->outcome.truncated[stream] = true;
-		meet(run, REASON_OUTPUT);
+	if (given < length)
+		meet(run, REASON_OUTPUT, 0);
+}
+
+/* -- input ------------------------------------------------------------------------ */
+
+static int start_wall(struct run *run)
+{
+	uint64_t due = run->started_us + run->waited_us + run->config.limits.wall_ms * 1000;
+
+	return loop_set_timer(run->config.loop, &run->wall, due, on_wall);
+}
+
+/* CPU time goes on counting: what else the program does meanwhile is work. */
+static void wait_for_input(struct run *run)
+{
+	uint64_t most_us = run->config.input_ms * 1000;
+
+	if (run->asked_us) /* a signal's handler asks as well */
+		run->waited_us += loop_now_us() - run->asked_us;
+	uint64_t left = most_us > run->waited_us ? most_us - run->waited_us : 0;
+	run->asked_us = loop_now_us();
+	loop_clear_timer(run->config.loop, &run->wall);
+	if (loop_set_timer(run->config.loop, &run->input, run->asked_us + left, on_input_late))
+		meet(run, REASON_WALL_TIME, run->config.input_ms);
+}
+
+static int answer_input(struct run *run, const void *bytes, size_t length)
+{
+	loop_clear_timer(run->config.loop, &run->input);
+	if (run->asked_us)
+		run->waited_us += loop_now_us() - run->asked_us;
+	run->asked_us = 0;
+	int error = start_wall(run);
+	return error ? error :
+		       sandbox_give_input(run->config.sandbox, bytes, length, run->end_of_input);
+}
+
+static void on_input(void *context, struct sandbox *sandbox, const uint8_t *prompt, size_t length,
+		     bool password)
+{
+	struct run *run = context;
+
+	(void)sandbox;
+	if (run->over)
+		return;
+	if (!run->config.owner.input)
+		run->end_of_input = true;
+	if (run->ahead.length || run->end_of_input) {
+		AUTO_BUFFER ahead = run->ahead;
+
+		run->ahead = BUFFER_INIT(RUN_INPUT_AHEAD_MAX);
+		(void)answer_input(run, ahead.data, ahead.length);
+	} else {
+		wait_for_input(run);
+		run->config.owner.input(run->config.owner.context, prompt, length, password);
 	}
+}
+
+int run_give_input(struct run *run, const void *bytes, size_t length, bool eof)
+{
+	if (run->over || run->end_of_input || !(run->config.job.flags & MAILBOX_INTERACTIVE))
+		return -EPIPE;
+	if (!run->asked_us && buffer_append(&run->ahead, bytes, length))
+		return -ENOSPC;
+	run->end_of_input = eof;
+	return run->asked_us ? answer_input(run, bytes, length) : 0;
+}
+
+bool run_waits_for_input(const struct run *run)
+{
+	return run->asked_us != 0;
+}
+
+/* -- what the sandbox tells --------------------------------------------------------- */
+
+static void on_display(void *context, struct sandbox *sandbox, const uint8_t *text, size_t length)
+{
+	struct run *run = context;
+
+	(void)sandbox;
+	if (run->over || !run->config.owner.display)
+		return;
+	if (run->displays >= run->config.displays ||
+	    length > run->config.display_bytes - run->display_bytes) {
+		run->outcome.displays_dropped++;
+		return;
+	}
+	run->displays++;
+	run->display_bytes += length;
+	run->config.owner.display(run->config.owner.context, text, length);
 }
 
 static void on_done(void *context, struct sandbox *sandbox)
@@ -275,41 +305,31 @@ static void on_done(void *context, struct sandbox *sandbox)
 		length = 0; /* nonsense: as if it had said nothing */
 	run->outcome.report = run->report;
 	run->outcome.report_length = length;
-	judge_report(run, exit_code);
+	ending_by_report(&run->outcome, exit_code);
 	if (run->met != REASON_NONE)
-		run->outcome.note = "The cell was interrupted; the session's variables are kept as "
-				    "they were at that moment.";
-	conclude(run);
+		ending_by_limit(&run->outcome, run->met, exit_code ? exit_code : 1);
+	else if (run->outcome.reason == REASON_PROCESSES && killed_by(run) != REASON_PROCESSES)
+		ending_by_exception(&run->outcome, exit_code);
+	conclude(run, REMAINS_IDLE);
 }
 
-static void judge_death(struct run *run, int status)
-{
-	int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-
-	if (run->met != REASON_NONE) {
-		judge_limit(run, -SIGKILL);
-	} else if (signal == SIGKILL && killed_for_memory(run)) {
-		judge(run, STATUS_FAILED, REASON_MEMORY, -SIGKILL);
-	} else if (signal) {
-		judge(run, STATUS_FAILED, REASON_CRASH, -signal);
-		run->outcome.signal = signal;
-	} else if (WEXITSTATUS(status)) {
-		judge(run, STATUS_ERROR, REASON_EXIT, WEXITSTATUS(status));
-	} else {
-		judge(run, STATUS_SUCCESS, REASON_NONE, 0);
-	}
-}
-
+/* Of a command: it has ended, and the interpreter beside it is idle. */
 static void on_died(void *context, struct sandbox *sandbox, int status)
 {
 	struct run *run = context;
 
 	(void)sandbox;
-	if (run->over) /* going back has begun already */
+	if (run->over)
 		return;
 	stop_clock(run);
-	judge_death(run, status);
-	end_hard(run);
+	enum reason killed = killed_by(run);
+	if (run->met != REASON_NONE)
+		ending_by_limit(&run->outcome, run->met, -SIGKILL);
+	else
+		ending_by_death(&run->outcome, status, killed);
+	if (is_command(run) && killed == REASON_MEMORY && run->outcome.reason != REASON_MEMORY)
+		run->outcome.note = "Memory limit exceeded: a process of the command was killed.";
+	conclude(run, is_command(run) ? REMAINS_IDLE : REMAINS_KILLED);
 }
 
 static void on_failed(void *context, struct sandbox *sandbox)
@@ -317,64 +337,65 @@ static void on_failed(void *context, struct sandbox *sandbox)
 	struct run *run = context;
 
 	(void)sandbox;
-	if (!run->over) {
-		stop_clock(run);
-		if (killed_for_memory(run))
-			judge(run, STATUS_FAILED, REASON_MEMORY, -SIGKILL);
-		else
-			judge(run, STATUS_FAILED, REASON_INTERNAL, -SIGKILL);
-	}
-	run->outcome.state = STATE_LOST;
-	run->outcome.note = "The sandbox is gone.";
-	conclude(run);
+	if (run->over)
+		return;
+	stop_clock(run);
+	ending_by_limit(&run->outcome,
+			killed_by(run) == REASON_MEMORY ? REASON_MEMORY : REASON_INTERNAL, -SIGKILL);
+	conclude(run, REMAINS_NONE);
 }
 
-/* After a return: the session goes on. */
 static void on_idle(void *context, struct sandbox *sandbox)
 {
-	struct run *run = context;
-
-	(void)sandbox;
-	if (run->over)
-		conclude(run);
+	(void)context;
+	(void)sandbox; /* nothing of ours */
 }
 
 /* -- in and out ---------------------------------------------------------------------- */
 
+static int start(struct run *run)
+{
+	const struct limits *limits = &run->config.limits;
+	struct sandbox *sandbox = run->config.sandbox;
+	int error = sandbox_limit(sandbox, limits);
+
+	run->before = sandbox_seen_usage(sandbox);
+	if (!error)
+		error = sandbox_read_meters(sandbox, &run->before.cpu_us,
+					    &run->before.memory_peak_bytes);
+	run->started_us = loop_now_us();
+	if (!error)
+		error = start_wall(run);
+	if (!error && limits->cpu_ms * 100 < limits->wall_ms * run->config.cpu_percent)
+		error = loop_set_timer(run->config.loop, &run->cpu,
+				       run->started_us + CPU_CHECK_LEAST_US, on_cpu);
+	if (error)
+		return error;
+	fair_begin(&run->fair, run->config.loop, sandbox, run->before.cpu_us, run->config.rivals);
+	return is_command(run) ? sandbox_start_command(sandbox, &run->config.job) :
+				 sandbox_start(sandbox, &run->config.job);
+}
+
 int run_begin(const struct run_config *config, struct run **ret_run)
 {
 	struct run *run = calloc(1, sizeof *run);
-	const struct limits *limits = &config->limits;
-	int error;
 
 	if (!run)
 		return -ENOMEM;
 	run->config = *config;
-	run->config.job.open_files = limits->open_files;
-	run->config.job.file_bytes = limits->file_bytes;
+	run->config.job.open_files = config->limits.open_files;
+	run->config.job.file_bytes = config->limits.file_bytes;
+	run->ahead = BUFFER_INIT(RUN_INPUT_AHEAD_MAX);
+	run->most_written = config->limits.output_bytes;
 	sandbox_set_owner(config->sandbox, &(struct sandbox_owner){ .idle = on_idle,
 								    .done = on_done,
 								    .output = on_output,
+								    .display = on_display,
+								    .input = on_input,
 								    .died = on_died,
 								    .failed = on_failed,
 								    .context = run });
-	error = sandbox_limit(config->sandbox, limits);
-	run->before = sandbox_seen_usage(config->sandbox);
-	if (!error)
-		error = sandbox_read_meters(config->sandbox, &run->before.cpu_us,
-					    &run->before.memory_peak_bytes);
-	if (!error) {
-		run->started_us = loop_now_us();
-		error = loop_set_timer(config->loop, &run->wall,
-				       run->started_us + limits->wall_ms * 1000, on_wall);
-	}
-	if (!error && limits->cpu_ms * 100 < limits->wall_ms * config->cpu_percent)
-		error = loop_set_timer(config->loop, &run->cpu,
-				       run->started_us + CPU_CHECK_LEAST_US, on_cpu);
-	if (!error && is_command(run))
-		error = sandbox_start_command(config->sandbox, &run->config.job);
-	else if (!error)
-		error = sandbox_start(config->sandbox, &run->config.job);
+	int error = start(run);
 	if (error) {
 		run_free(run);
 		return error;
@@ -385,16 +406,24 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 
 void run_interrupt(struct run *run)
 {
-	meet(run, REASON_INTERRUPTED);
+	meet(run, REASON_INTERRUPTED, 0);
+}
+
+void run_hold(struct run *run, bool hold)
+{
+	if (run->held == hold || (hold && (run->over || run->met != REASON_NONE)))
+		return;
+	run->held = hold;
+	sandbox_hold_output(run->config.sandbox, hold);
 }
 
 void run_free(struct run *run)
 {
 	if (!run)
 		return;
-	loop_clear_timer(run->config.loop, &run->wall);
-	loop_clear_timer(run->config.loop, &run->cpu);
-	loop_clear_timer(run->config.loop, &run->grace);
+	stop_timers(run);
+	fair_end(&run->fair, false);
+	buffer_reset(&run->ahead);
 	free(run->report);
 	free(run);
 }

@@ -1,8 +1,10 @@
-/* run.h - one job in one sandbox: its clock, its output, its verdict.
+/* run.h - one job in one sandbox: its clocks, its output, how it ended.
  *
- * The verdict comes from the kernel (wait status, cgroup, clock); the report
- * only says how the code itself ended. Call order: run_begin(), then exactly one
- * finished(), unless run_abandon() comes first. */
+ *   run_begin() ... output()* display()* input() run_give_input() ... finished()
+ *   run_free()   at any moment; no callback comes after it
+ *
+ * A limit or run_interrupt() ends the job: a one-shot's and a command's at once, a
+ * cell's with SIGINT first and `grace_ms` to end by itself. */
 #ifndef VIVARIUM_RUN_H
 #define VIVARIUM_RUN_H
 
@@ -14,10 +16,16 @@
 
 struct run;
 
+/* display and input may be NULL: what is shown is thrown away, input is at its end. */
 struct run_owner {
 	void (*output)(void *context, enum sandbox_stream stream, const uint8_t *bytes,
 		       size_t length);
-	/* The job is over. The outcome and its report live until run_free(). */
+	/* The program shows something: JSON, HOSTILE, good during the call. */
+	void (*display)(void *context, const uint8_t *text, size_t length);
+	/* The program waits for run_give_input(); the prompt is HOSTILE. */
+	void (*input)(void *context, const uint8_t *prompt, size_t length, bool password);
+	/* The job is over; how it left the program is in the outcome. Both live until
+	 * run_free(). */
 	void (*finished)(void *context, const struct outcome *outcome);
 	void *context;
 };
@@ -28,18 +36,31 @@ struct run_config {
 	struct limits limits;
 	struct sandbox_job job;
 	uint64_t cpu_percent;
-	/* A session's cell: on a limit interrupt first, wait so long, then go back
-	 * to the checkpoint. 0: a one-shot, ended at once. */
+	/* A session's cell: on a limit interrupt first and wait so long. 0: a one-shot,
+	 * ended at once. */
 	uint64_t grace_ms;
-	bool has_state; /* a session's: there is something to be lost */
+	uint64_t input_ms; /* all waiting for input together; it is not wall time */
+	uint64_t displays, display_bytes; /* of what the program shows; the rest is dropped */
+	const uint64_t *rivals; /* how many runs its client has; NULL: unknown. See fair.h */
 	struct run_owner owner;
 };
 
-/* Start. 0, or -errno and nothing was started. */
+/* Input that comes before the program asks for it. */
+enum { RUN_INPUT_AHEAD_MAX = 64 << 10 };
+
+/* Start. 0, or -errno and nothing was started; -ENOENT: the interpreter is dead. */
 int run_begin(const struct run_config *config, struct run **ret_run);
 
 /* KeyboardInterrupt, on request. */
 void run_interrupt(struct run *run);
+
+/* Stop reading what the program writes, or go on; it waits when its pipes are full. */
+void run_hold(struct run *run, bool hold);
+
+/* Input for an interactive job; with `eof` nothing follows. 0, -ENOSPC if more has
+ * come than the program has asked for, -EPIPE after end of file, or -errno. */
+int run_give_input(struct run *run, const void *bytes, size_t length, bool eof);
+bool run_waits_for_input(const struct run *run);
 
 /* Nobody wants the outcome: the sandbox is the caller's again. */
 void run_free(struct run *run);

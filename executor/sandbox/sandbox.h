@@ -136,6 +136,10 @@ int sandbox_give_input(struct sandbox *sandbox, const void *bytes, size_t length
  * -errno. */
 int sandbox_start_command(struct sandbox *sandbox, const struct sandbox_job *job);
 
+/* Stop reading what the job or command writes, or go on: it waits when its pipes
+ * are full. At its end all is read in any case; the next one begins read. */
+void sandbox_hold_output(struct sandbox *sandbox, bool hold);
+
 /* Kill the command and all that it started; died() follows. 0 or -errno. */
 int sandbox_kill_command(struct sandbox *sandbox);
 

@@ -40,6 +40,7 @@ struct stream {
 	bool of_command;
 	uint32_t received; /* bytes so far */
 	uint32_t shift;    /* see sandbox_text.c */
+	bool held; /* not watched for a while, the descriptor is open */
 };
 
 /* A shell command, see sandbox_command.c. */
@@ -105,6 +106,7 @@ struct sandbox {
 	/* standard descriptors */
 	bool stdio_intact, stdin_given;
 	bool watched; /* its job is: MAILBOX_STREAMING */
+	bool held;    /* what it writes is not read for a while */
 	struct stream streams[STREAMS];
 	struct loop_source feeder; /* writing end of stdin */
 	uint8_t *feed;

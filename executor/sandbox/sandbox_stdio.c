@@ -38,6 +38,7 @@ static size_t read_chunk(struct stream *stream, bool deliver)
 		return 0;
 	if (got == 0) { /* nobody can write any more */
 		loop_remove(sandbox->all->config.loop, &stream->source);
+		stream->held = false;
 		return 0;
 	}
 	stream->received += (uint32_t)got;
@@ -59,10 +60,32 @@ void sandbox_drain_stream(struct stream *stream, bool deliver)
 {
 	size_t total = 0, got = 1;
 
-	while (got && total < DRAIN_BYTES_MAX && stream->source.added &&
+	while (got && total < DRAIN_BYTES_MAX && (stream->source.added || stream->held) &&
 	       stream->sandbox->state < SANDBOX_FAILED) {
 		got = read_chunk(stream, deliver);
 		total += got;
+	}
+}
+
+/* Not by waiting for no event: the end of a pipe is told all the same. */
+static void hold_stream(struct stream *stream, bool hold)
+{
+	if (hold && stream->source.added) {
+		loop_remove(stream->sandbox->all->config.loop, &stream->source);
+		stream->held = true;
+	} else if (!hold && stream->held) {
+		stream->held = false;
+		(void)loop_add(stream->sandbox->all->config.loop, &stream->source,
+			       stream->source.fd, EPOLLIN, on_readable);
+	}
+}
+
+void sandbox_hold_output(struct sandbox *sandbox, bool hold)
+{
+	sandbox->held = hold;
+	for (int i = 0; i < STREAMS; i++) {
+		hold_stream(&sandbox->streams[i], hold);
+		hold_stream(&sandbox->command.streams[i], hold);
 	}
 }
 
@@ -83,6 +106,7 @@ int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum san
 	}
 	stream->sandbox = sandbox;
 	stream->which = which;
+	stream->held = false;
 	*ret_end = ends[1];
 	return 0;
 }
@@ -91,6 +115,7 @@ void sandbox_close_stream(struct stream *stream)
 {
 	if (stream->source.added)
 		loop_remove(stream->sandbox->all->config.loop, &stream->source);
+	stream->held = false;
 	owned_close(&stream->source.fd);
 }
 

@@ -127,7 +127,7 @@ static void on_watch(struct loop_timer *timer)
 
 	for (struct sandbox *sandbox = all->first, *next; sandbox; sandbox = next) {
 		next = sandbox->next;
-		for (int i = 0; i < STREAMS && is_watched(sandbox); i++) {
+		for (int i = 0; i < STREAMS && is_watched(sandbox) && !sandbox->held; i++) {
 			if (count(text_of(&sandbox->streams[i])))
 				empty(&sandbox->streams[i], true, false);
 		}

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mailbox.h"
+#include "executor/options.h"
 
 struct field_view req_optional(const struct call *call, unsigned field)
 {
@@ -13,6 +14,11 @@ struct field_view req_optional(const struct call *call, unsigned field)
 	if (fields_find(call->fields, call->length, field, &view) != 1)
 		return (struct field_view){ .tag = field, .value = (const uint8_t *)"" };
 	return view;
+}
+
+uint64_t req_number(const struct call *call, unsigned field)
+{
+	return fields_number(call->fields, call->length, field, 0);
 }
 
 bool req_profile(struct call *call, const struct profile **ret_profile)
@@ -54,6 +60,39 @@ bool req_limits(struct call *call, const struct limits *base, struct limits *ret
 
 	return !limits_lower(base, call->fields, call->length, ret_limits, &wrong) ||
 	       refuse_limit(call, &wrong);
+}
+
+static void raise_limit(uint64_t *limit, uint64_t of_profile, uint64_t most)
+{
+	if (*limit >= of_profile && *limit < most)
+		*limit = most;
+}
+
+bool req_run_limits(struct call *call, const struct limits *usual, const struct profile *profile,
+		    const struct options *options, struct limits *ret_limits)
+{
+	bool streams = req_number(call, FIELD_STREAM);
+	bool is_long = streams || req_number(call, FIELD_DETACH);
+	struct limit_error wrong = { 0 };
+	struct limits most = *usual, limits;
+
+	if (is_long && !profile->readonly) {
+		raise_limit(&most.wall_ms, profile->limits.wall_ms, options->max_wall_ms);
+		raise_limit(&most.cpu_ms, profile->limits.cpu_ms, options->max_wall_ms);
+	}
+	if (streams && !profile->readonly)
+		raise_limit(&most.output_bytes, profile->limits.output_bytes,
+			    options->stream_output_bytes);
+	if (limits_within(usual, &most, call->fields, call->length, &limits, &wrong))
+		return refuse_limit(call, &wrong);
+	/* who asks for more time means to use it; who reads as it comes may read it all */
+	if (!fields_has(call->fields, call->length, FIELD_CPU_MS) && limits.cpu_ms < limits.wall_ms &&
+	    limits.wall_ms > usual->wall_ms)
+		limits.cpu_ms = limits.wall_ms < most.cpu_ms ? limits.wall_ms : most.cpu_ms;
+	if (!fields_has(call->fields, call->length, FIELD_OUTPUT_BYTES))
+		limits.output_bytes = most.output_bytes;
+	*ret_limits = limits;
+	return true;
 }
 
 bool req_session_limits(struct call *call, const struct session_limits *base,

@@ -1,22 +1,15 @@
 #include "executor/session/session.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "common/log.h"
 #include "executor/server/request.h"
 #include "executor/session/session_parts.h"
 
-uint64_t session_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+/* -- all of them ---------------------------------------------------------------------- */
 
 struct session *session_find(struct executor *executor, const char *id, size_t length)
 {
@@ -27,18 +20,159 @@ struct session *session_find(struct executor *executor, const char *id, size_t l
 	return session;
 }
 
-/* -- its clocks ------------------------------------------------------------------- */
-
-static void on_idle_timer(struct loop_timer *timer)
+size_t session_count_profile(const struct executor *executor, const struct profile *profile)
 {
-	struct session *session = LOOP_OWNER(timer, struct session, idle);
+	size_t count = 0;
 
-	log_info("session %s ends: idle for %llu ms", session->id,
-		 (unsigned long long)session->terms.idle_ms);
-	session_end(session, "The session has ended: it was idle for too long.");
+	for (const struct session *s = executor->sessions; s; s = s->next)
+		count += s->profile == profile;
+	return count;
 }
 
-static void on_life_timer(struct loop_timer *timer)
+size_t session_count_client(const struct executor *executor, const char *client, size_t length)
+{
+	size_t count = 0;
+
+	for (const struct session *s = executor->sessions; s; s = s->next)
+		count += strlen(s->client) == length && !memcmp(s->client, client, length);
+	return count;
+}
+
+int sessions_put(const struct executor *executor, struct buffer *list)
+{
+	int error = 0;
+
+	for (const struct session *s = executor->sessions; !error && s; s = s->next) {
+		AUTO_BUFFER one = BUFFER_INIT(4096);
+
+		error = session_put(s, &one);
+		if (!error)
+			error = fields_put_bytes(list, FIELD_SESSION, one.data, one.length);
+	}
+	return error;
+}
+
+void sessions_end_all(struct executor *executor)
+{
+	while (executor->sessions)
+		session_end(executor->sessions, "The executor is shutting down.");
+}
+
+/* -- what it is ------------------------------------------------------------------------ */
+
+const struct profile *session_profile(const struct session *session)
+{
+	return session->profile;
+}
+
+struct environment *session_environment(const struct session *session)
+{
+	return session->environment;
+}
+
+const struct limits *session_limits_of(const struct session *session)
+{
+	return &session->limits;
+}
+
+struct cells *session_cells(struct session *session)
+{
+	return &session->cells;
+}
+
+int session_put(const struct session *session, struct buffer *list)
+{
+	const struct {
+		unsigned field;
+		uint64_t value;
+	} numbers[] = {
+		{ FIELD_CREATED_MS, session->created_ms },
+		{ FIELD_LAST_USED_MS, session->last_used_ms },
+		{ FIELD_EXPIRES_MS, session->expires_ms },
+		{ FIELD_EXECUTIONS, session->executions },
+		{ FIELD_RUNNING, session->current != NULL },
+		{ FIELD_WAITS_FOR_INPUT, session->machine.state == SESSION_ASKS },
+		{ FIELD_UNDO_LEVELS, session->undo.count },
+	};
+	struct cgroup_usage usage = { 0 };
+	int error = fields_put_text(list, FIELD_SESSION_ID, session->id);
+
+	if (!error)
+		error = fields_put_text(list, FIELD_PROFILE, session->profile->name);
+	if (!error)
+		error = fields_put_text(list, FIELD_ENVIRONMENT,
+					environment_manifest(session->environment)->name);
+	for (size_t i = 0; !error && i < sizeof numbers / sizeof *numbers; i++)
+		error = fields_put_number(list, numbers[i].field, numbers[i].value);
+	if (!error)
+		error = limits_put(&session->limits, list);
+	if (!error)
+		error = session_limits_put(&session->terms, list);
+	if (!error && session->sandbox && !sandbox_read_usage(session->sandbox, &usage)) {
+		error = fields_put_number(list, FIELD_CPU_US, usage.cpu_us);
+		if (!error)
+			error = fields_put_number(list, FIELD_SIZE_BYTES, usage.memory_bytes);
+		if (!error)
+			error = fields_put_number(list, FIELD_MEMORY_PEAK_BYTES,
+						  usage.memory_peak_bytes);
+	}
+	return error;
+}
+
+/* -- what is asked of it ---------------------------------------------------------------- */
+
+void session_enqueue(struct session *session, struct call *call, enum ticket_kind kind,
+		     const struct limits *limits)
+{
+	int error = tickets_add(&session->tickets, call, kind, limits);
+
+	if (error == -EAGAIN) {
+		session->executor->counters[COUNTER_REFUSED]++;
+		call_refuse_busy(call, REFUSAL_BUSY, "Too many calls wait for this session.", 1000);
+		return;
+	}
+	if (error) {
+		req_refuse_internal(call, "queue the call", error);
+		return;
+	}
+	session_touch(session);
+	session_happens(session, EV_NEXT);
+}
+
+static bool has_job(const struct session *session)
+{
+	return session->machine.state == SESSION_RUNS || session->machine.state == SESSION_ASKS;
+}
+
+bool session_interrupt(struct session *session)
+{
+	if (!has_job(session))
+		return false;
+	session_happens(session, EV_INTERRUPT);
+	return true;
+}
+
+int session_give_input(struct session *session, const void *bytes, size_t length, bool eof)
+{
+	if (!has_job(session) || !session->cell)
+		return -ESRCH;
+	session->input.bytes = bytes;
+	session->input.length = length;
+	session->input.eof = eof;
+	session->input.error = 0;
+	session_happens(session, EV_INPUT);
+	return session->input.error;
+}
+
+void session_follow(struct session *session, struct cell *cell, struct call *call, uint64_t from)
+{
+	loop_clear_timer(session->executor->loop, &session->leave);
+	cell_follow(cell, call, from, true, false);
+}
+
+/* -- beginning --------------------------------------------------------------------------- */
+
+static void on_life(struct loop_timer *timer)
 {
 	struct session *session = LOOP_OWNER(timer, struct session, life);
 
@@ -46,156 +180,44 @@ static void on_life_timer(struct loop_timer *timer)
 	session_end(session, "The session has ended: it has reached its lifetime.");
 }
 
-static bool is_busy(const struct session *session)
+static void on_ticket_left(void *context)
 {
-	return session->current || session->first;
+	session_touch(context);
 }
 
-/* Idle time counts from the end of the last request. */
-void session_touch(struct session *session)
+static void on_client_left(void *context, struct ticket *ticket)
 {
-	if (session->ended)
+	struct session *session = context;
+
+	(void)ticket;
+	session_happens(session, EV_LEFT);
+}
+
+/* What the table does not have costs the sandbox: nobody knows what state it is in. */
+static void on_impossible(struct session *session, enum session_state state,
+			  enum session_event event)
+{
+	if (state == SESSION_ENDED)
 		return;
-	session->last_used_ms = session_clock_ms();
-	session->expires_ms = session->last_used_ms + session->terms.idle_ms;
-	if (session->expires_ms - session->created_ms > session->terms.lifetime_ms)
-		session->expires_ms = session->created_ms + session->terms.lifetime_ms;
-	if (is_busy(session)) {
-		loop_clear_timer(session->executor->loop, &session->idle);
+	log_error("session %s: \"%s\" cannot happen in the state \"%s\"", session->id,
+		  session_event_name(event), session_state_name(state));
+	if (!session->sandbox)
 		return;
+	session->machine.state = SESSION_WAITS;
+	if (session->run) {
+		session->outcome = (struct outcome){ .status = STATUS_FAILED,
+						     .reason = REASON_INTERNAL,
+						     .return_code = -SIGKILL };
+		session_finish_lost(session);
+	} else {
+		session_replace_and_retry(session);
 	}
-	if (loop_set_timer(session->executor->loop, &session->idle,
-			   loop_now_us() + session->terms.idle_ms * 1000, on_idle_timer))
-		log_error("session %s: no memory for its idle timer", session->id);
 }
 
-/* -- getting a sandbox ------------------------------------------------------------ */
-
-static void on_sandbox(struct waiter *waiter, struct sandbox *sandbox)
+static void enlist(struct session *session)
 {
-	struct session *session = LOOP_OWNER(waiter, struct session, waiter);
+	struct executor *executor = session->executor;
 
-	session->sandbox = sandbox;
-	session_own_sandbox(session);
-	int error = sandbox_limit(sandbox, &session->limits);
-	if (error) {
-		log_error("session %s: cannot limit its sandbox: %s", session->id,
-			  strerror(-error));
-		session_end(session, "The session's sandbox could not be prepared.");
-		return;
-	}
-	session->phase = SESSION_READY;
-	while (session->wants_workspace && !session->ended) {
-		struct call *call = session->wants_workspace;
-
-		session->wants_workspace = call->next;
-		session_give_workspace(session, call);
-	}
-	session_go_on(session);
-}
-
-static void on_no_sandbox(struct waiter *waiter)
-{
-	session_end(LOOP_OWNER(waiter, struct session, waiter),
-		    "The service is busy: no sandbox became free in time.");
-}
-
-/* May end the session at once if the queue for sandboxes is full. */
-static bool get_sandbox(struct session *session)
-{
-	session->phase = SESSION_WAITS;
-	if (environment_start(session->environment))
-		return false;
-	session->waiter = (struct waiter){ .pool = environment_pool(session->environment),
-					   .granted = on_sandbox,
-					   .expired = on_no_sandbox };
-	return admission_enter(session->executor->admission, &session->waiter) == 0;
-}
-
-/* The sandbox itself is gone: go on in another one, with nothing in it. */
-void session_replace_sandbox(struct session *session)
-{
-	log_warn("session %s: its sandbox is gone; it goes on in another one", session->id);
-	sandbox_kill(session->sandbox);
-	session->sandbox = NULL;
-	session_be_empty(session);
-	session->executor->counters[COUNTER_LOST]++;
-	if (!get_sandbox(session))
-		session_end(session, "The session has ended: its sandbox is gone and there is "
-				     "no other.");
-}
-
-/* -- what needs no turn ----------------------------------------------------------- */
-
-bool session_interrupt(struct session *session)
-{
-	if (!session->current || !session->current->run)
-		return false;
-	run_interrupt(session->current->run);
-	return true;
-}
-
-static void on_workspace_cancelled(struct call *call)
-{
-	struct session *session = call->context;
-	struct call **link = &session->wants_workspace;
-
-	while (*link && *link != call)
-		link = &(*link)->next;
-	if (*link)
-		*link = call->next;
-}
-
-void session_give_workspace(struct session *session, struct call *call)
-{
-	struct buffer fields = BUFFER_INIT(4096);
-
-	if (!session->sandbox) {
-		call->next = session->wants_workspace;
-		session->wants_workspace = call;
-		call->context = session;
-		call->cancel = on_workspace_cancelled;
-		return;
-	}
-	call->cancel = NULL;
-	int fd = sandbox_share_workspace(session->sandbox, call_peer(call));
-	if (fd < 0) {
-		req_refuse_internal(call, "share the workspace", fd);
-		return;
-	}
-	session_touch(session);
-	(void)fields_put_text(&fields, FIELD_SESSION_ID, session->id);
-	call_finish_with_fd(call, FRAME_REPLY, &fields, fd);
-	close(fd);
-	buffer_reset(&fields);
-}
-
-/* -- beginning and end ------------------------------------------------------------ */
-
-struct session *session_new(struct executor *executor, const struct profile *profile,
-			    struct environment *environment, const struct limits *limits,
-			    const struct session_limits *terms, const char *id, size_t id_length,
-			    const char *client, size_t client_length)
-{
-	struct session *session = calloc(1, sizeof *session);
-
-	if (!session)
-		return NULL;
-	if (environment_hold(environment)) {
-		free(session);
-		return NULL;
-	}
-	if (client_length > SESSION_CLIENT_MAX)
-		client_length = SESSION_CLIENT_MAX;
-	session->executor = executor;
-	session->profile = profile;
-	session->environment = environment;
-	session->limits = *limits;
-	session->terms = *terms;
-	memcpy(session->id, id, id_length);
-	memcpy(session->client, client, client_length);
-	session->last = &session->first;
-	history_init(&session->history);
 	session->next = executor->sessions;
 	session->link = &executor->sessions;
 	if (executor->sessions)
@@ -203,64 +225,53 @@ struct session *session_new(struct executor *executor, const struct profile *pro
 	executor->sessions = session;
 	executor->session_count++;
 	executor->counters[COUNTER_SESSIONS_MADE]++;
+}
+
+struct session *session_new(struct executor *executor, const struct session_config *config)
+{
+	struct session *session = calloc(1, sizeof *session);
+	size_t client_length = config->client_length;
+
+	if (!session)
+		return NULL;
+	if (environment_hold(config->environment)) {
+		free(session);
+		return NULL;
+	}
+	if (client_length > SESSION_CLIENT_MAX)
+		client_length = SESSION_CLIENT_MAX;
+	session->executor = executor;
+	session->profile = config->profile;
+	session->environment = config->environment;
+	session->limits = config->limits;
+	session->terms = config->terms;
+	memcpy(session->id, config->id, config->id_length);
+	memcpy(session->client, config->client, client_length);
+	session->undo.depth = config->terms.undo_depth;
+	session->tickets = (struct tickets){ .loop = executor->loop,
+					     .last = &session->tickets.first,
+					     .most = executor->options.session_queue,
+					     .left = on_ticket_left,
+					     .client_left = on_client_left,
+					     .context = session };
+	session->machine = (struct session_machine){ .session = session,
+					     .table = &session_steps,
+					     .impossible = on_impossible,
+					     .state = SESSION_WAITS };
+	cells_init(&session->cells, &executor->histories);
+	enlist(session);
 	session->created_ms = session_clock_ms();
 	session_touch(session);
 	if (loop_set_timer(executor->loop, &session->life,
-			   loop_now_us() + terms->lifetime_ms * 1000, on_life_timer) ||
-	    !get_sandbox(session))
-		session_end(session, "The service is busy: no sandbox is free.");
-	return session->ended ? NULL : session;
-}
-
-static void on_free_timer(struct loop_timer *timer)
-{
-	free(LOOP_OWNER(timer, struct session, life));
+			   loop_now_us() + config->terms.lifetime_ms * 1000, on_life))
+		session_end(session, "Out of memory.");
+	else
+		session_get_sandbox(session);
+	return session->machine.state == SESSION_ENDED ? NULL : session;
 }
 
 void session_end(struct session *session, const char *message)
 {
-	struct executor *executor = session->executor;
-
-	if (session->ended)
-		return;
-	session->ended = true;
-
-	*session->link = session->next;
-	if (session->next)
-		session->next->link = session->link;
-	executor->session_count--;
-	loop_clear_timer(executor->loop, &session->idle);
-	loop_clear_timer(executor->loop, &session->life);
-	admission_withdraw(executor->admission, &session->waiter);
-	if (session->sandbox)
-		sandbox_kill(session->sandbox);
-	while (session->wants_workspace) {
-		struct call *call = session->wants_workspace;
-
-		session->wants_workspace = call->next;
-		call->cancel = NULL;
-		call_refuse(call, REFUSAL_NO_SESSION, FIELD_NONE, "%s", message);
-	}
-	if (session->current)
-		ticket_refuse(session->current, REFUSAL_NO_SESSION, message, 0);
-	while (session->first) {
-		struct ticket *ticket = session->first;
-
-		ticket_unlink(session, ticket);
-		ticket_refuse(ticket, REFUSAL_NO_SESSION, message, 0);
-	}
-	session->current = NULL;
-	session->sandbox = NULL;
-	environment_release(session->environment);
-	history_free(&session->history);
-	session_be_empty(session);
-	/* whoever is in the middle of something with it finds it ended, not freed */
-	if (loop_set_timer(executor->loop, &session->life, loop_now_us(), on_free_timer))
-		log_error("session %s: no memory to free it", session->id);
-}
-
-void sessions_end_all(struct executor *executor)
-{
-	while (executor->sessions)
-		session_end(executor->sessions, "The executor is shutting down.");
+	session->end_message = message;
+	session_happens(session, EV_END);
 }

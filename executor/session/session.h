@@ -1,9 +1,20 @@
 /* session.h - a Python that lives on between calls.
  *
- * A session owns one sandbox. What is asked of it waits in order as tickets; one
- * is served at a time. After each cell that ended by itself the interpreter makes
- * a checkpoint, off the request's path; a cell that has to be killed takes the
- * session back to the last one. */
+ * A session owns one sandbox. What is asked of it waits in order; one thing is done at
+ * a time. After each cell that may have changed something the interpreter makes a
+ * checkpoint, off the request's path; a cell that has to be killed takes the session
+ * back to the last one.
+ *
+ *   session_calls.c, cell_calls.c   the FRAME_SESSION_* calls
+ *   session.c           its beginning; what needs no turn
+ *   session_close.c, session_clock.c   its end; when that comes by itself
+ *   session_table.c     what happens when: the state machine
+ *   session_job.c       a cell, a command, a look at the variables
+ *   session_sandbox.c   its sandbox between jobs: checkpoints and ways back
+ *   session_machine.c   states and events (with the picture)
+ *   undo.c              what can be undone
+ *   cells.c, cell.c, event_log.c   what is kept of the cells, who follows them
+ *   tickets.c           calls that wait for their turn */
 #ifndef VIVARIUM_SESSION_H
 #define VIVARIUM_SESSION_H
 
@@ -12,90 +23,40 @@
 #include <stdint.h>
 
 #include "executor/executor.h"
-#include "executor/session/history.h"
+#include "executor/session/cells.h"
+#include "executor/session/tickets.h"
 #include "executor/run/profile.h"
-#include "executor/run/run.h"
 
-enum { SESSION_ID_MAX = 128, SESSION_CLIENT_MAX = 64, UNDO_LEVELS_MAX = 15 };
+enum { SESSION_ID_MAX = 128, SESSION_CLIENT_MAX = 64 };
 
-enum session_phase {
-	SESSION_WAITS,    /* for a sandbox */
-	SESSION_READY,    /* its interpreter is idle */
-	SESSION_RUNS,     /* a ticket is being served */
-	SESSION_SETTLES,  /* a checkpoint is being made, or it goes back by itself */
-};
-
-enum ticket_kind { TICKET_CELL, TICKET_VARIABLES, TICKET_COMMAND, TICKET_RESET, TICKET_UNDO };
-
-/* A call that waits for, or is being served by, a session. */
-struct ticket {
-	struct session *session;
-	struct ticket *next;
-	struct call *call; /* NULL: its client has gone away, the cell is ending */
-	enum ticket_kind kind;
-	struct limits limits;
-	struct loop_timer timer; /* waits no longer than its own time-out */
-	struct waiter waiter;    /* for a running place */
-	bool granted;
-	struct run *run;
-};
-
-/* The cell whose value `_` has, where no checkpoint has it: after a way back it is
- * run again. No code: there is none. */
-struct replay {
-	char *code;
-	size_t length;
-};
-
-/* A cell that can be undone. */
-struct undo_level {
-	bool pure; /* it changed nothing but `_` */
-	struct replay before;
-};
-
-struct session {
-	struct executor *executor;
-	struct session *next, **link;
-	char id[SESSION_ID_MAX + 1];
-	char client[SESSION_CLIENT_MAX + 1];
-	const struct profile *profile;
-	struct environment *environment; /* held until the end */
-	struct limits limits;
-	struct session_limits terms;
-	enum session_phase phase;
-	struct sandbox *sandbox;
-	struct waiter waiter; /* for a sandbox */
-	struct loop_timer idle, life;
-	struct ticket *current;
-	struct ticket *first, **last; /* waiting */
-	struct call *wants_workspace; /* until there is a sandbox; a list */
-	uint64_t created_ms, last_used_ms; /* since 1970 */
-	uint64_t expires_ms;
-	uint64_t executions;  /* cells so far */
-	uint64_t cells;       /* whose effects the present state has */
-	struct undo_level undo[UNDO_LEVELS_MAX]; /* the newest last */
-	size_t undo_levels;
-	bool ended;           /* unlisted, about to be freed: nothing happens to it any more */
-	bool freezes;         /* settling means that a checkpoint is being made */
-	struct replay replay;
-	bool replay_due;      /* the session went back to before it */
-	uint64_t started_ms;  /* when the current cell was */
-	enum state pending;   /* happened while nobody asked: told with the next answer */
-	const char *pending_note;
-	struct history history;
-};
+struct session;
 
 /* By id; NULL if there is none. */
 struct session *session_find(struct executor *executor, const char *id, size_t length);
 
-/* A new session, without a sandbox yet; asks for one. The caller has checked the
- * id and the limits on sessions. NULL without memory. */
-struct session *session_new(struct executor *executor, const struct profile *profile,
-			    struct environment *environment, const struct limits *limits, const struct session_limits *terms,
-			    const char *id, size_t id_length, const char *client,
-			    size_t client_length);
+/* How many there are; of this profile, of this client. */
+size_t session_count_profile(const struct executor *executor, const struct profile *profile);
+size_t session_count_client(const struct executor *executor, const char *client, size_t length);
 
-/* Put a call in the session's queue; it is answered from there. */
+/* What a session is made with; the caller has checked the id and the bounds. */
+struct session_config {
+	const struct profile *profile;
+	struct environment *environment;
+	struct limits limits;
+	struct session_limits terms;
+	const char *id, *client; /* not ended by NUL */
+	size_t id_length, client_length;
+};
+
+/* A new session, without a sandbox yet; asks for one. NULL without memory, or where the
+ * queue for sandboxes is full. */
+struct session *session_new(struct executor *executor, const struct session_config *config);
+
+const struct profile *session_profile(const struct session *session);
+struct environment *session_environment(const struct session *session);
+const struct limits *session_limits_of(const struct session *session);
+
+/* Put a call in the session's queue; it is answered from there, also with a refusal. */
 void session_enqueue(struct session *session, struct call *call, enum ticket_kind kind,
 		     const struct limits *limits);
 
@@ -103,13 +64,24 @@ void session_enqueue(struct session *session, struct call *call, enum ticket_kin
  * else when there is one. */
 void session_give_workspace(struct session *session, struct call *call);
 
-/* KeyboardInterrupt in the running cell. False if none runs. */
+/* KeyboardInterrupt in the running job. False if none runs. */
 bool session_interrupt(struct session *session);
+
+/* Input for the interactive cell that runs. 0, -ESRCH if none does, or as
+ * run_give_input(). */
+int session_give_input(struct session *session, const void *bytes, size_t length, bool eof);
+
+/* The cells that are kept. */
+struct cells *session_cells(struct session *session);
+
+/* Answer the call with a cell's events as they come, until its end. */
+void session_follow(struct session *session, struct cell *cell, struct call *call, uint64_t from);
+
+/* Append what a REPLY says of it; a FIELD_SESSION for each. 0 or -errno. */
+int session_put(const struct session *session, struct buffer *list);
+int sessions_put(const struct executor *executor, struct buffer *list);
 
 /* End it: its calls are refused with `message`, nothing of it is left. */
 void session_end(struct session *session, const char *message);
-
-/* Milliseconds since 1970. */
-uint64_t session_clock_ms(void);
 
 #endif

@@ -1,44 +1,103 @@
-/* session_parts.h - the inside of a session, for the session*.c files alone. */
+/* session_parts.h - the inside of a session, for the files that work on one. */
 #ifndef VIVARIUM_SESSION_PARTS_H
 #define VIVARIUM_SESSION_PARTS_H
 
+#include "executor/run/run.h"
+#include "executor/session/session_machine.h"
 #include "executor/session/session.h"
+#include "executor/session/undo.h"
 
-/* session.c: it has been used, or is being used: its idle time begins again, or
- * rests; its sandbox is gone, it goes on in another one with nothing in it. */
+/* Why the present state has no checkpoint. */
+enum unsaved { UNSAVED_NOT, UNSAVED_LARGE, UNSAVED_NO_COPY, UNSAVED_COUNT };
+
+struct session {
+	struct executor *executor;
+	struct session *next, **link;
+	char id[SESSION_ID_MAX + 1];
+	char client[SESSION_CLIENT_MAX + 1];
+	const struct profile *profile;
+	struct environment *environment; /* held until the end */
+	struct limits limits;
+	struct session_limits terms;
+	struct session_machine machine;
+	struct loop_timer idle, life;
+	const char *end_message; /* for the calls that are refused with it */
+	uint64_t created_ms, last_used_ms, expires_ms; /* since 1970 */
+
+	struct sandbox *sandbox;
+	struct waiter waiter; /* for a sandbox */
+	struct call *wants_workspace; /* until there is a sandbox; a list */
+	struct undo undo;
+	enum unsaved unsaved;
+	bool unsaved_told;
+	enum state pending; /* happened while nobody asked: told with the next answer */
+	const char *pending_note;
+
+	struct tickets tickets;
+	struct ticket *current; /* the job, or the way back, that is being done */
+	struct waiter place;    /* of the job: for a running place */
+	bool placed;
+	struct run *run;
+	struct outcome outcome; /* of the job, when it is over; lives as long as the run */
+	struct cell *cell;      /* of the job, if it is one */
+	struct loop_timer leave; /* of the job's clients: when it is too late to come back */
+	char request_id[160];    /* of the job's call, for the log */
+	struct {
+		const void *bytes;
+		size_t length;
+		bool eof;
+		int error;
+	} input; /* that has come, while it is handed over */
+	struct cells cells;
+	uint64_t executions; /* cells so far */
+};
+
+static inline void session_happens(struct session *session, enum session_event event)
+{
+	session_machine_happens(&session->machine, event);
+}
+
+/* session_clock.c: milliseconds since 1970; it has been used, or is being used: its
+ * idle time begins again, or rests. */
+uint64_t session_clock_ms(void);
 void session_touch(struct session *session);
-void session_replace_sandbox(struct session *session);
 
-/* session_queue.c: serve the next ticket, if the session can; the interpreter is
- * idle again, and a ticket may have waited for that. */
-void session_pump(struct session *session);
-void session_go_on(struct session *session);
-/* A ticket is taken out of the waiting ones; is over, and its call has been or
- * will be answered by the caller; is over, and its call is refused. */
-void ticket_unlink(struct session *session, struct ticket *ticket);
-void ticket_free(struct ticket *ticket);
-void ticket_refuse(struct ticket *ticket, enum refusal refusal, const char *message,
-		   uint64_t retry_ms);
-
-/* session_cell.c: run what the ticket asks for. */
-void ticket_begin_run(struct ticket *ticket);
-
-/* session_undo.c: a cell may have changed something; a cell has changed nothing but
- * `_`, and not even that if it has no value: false if it cannot be kept to be run
- * again, and counts as any other. The newest level is being undone; none can be any
- * more; the interpreter is a fresh one. */
-void session_add_cell(struct session *session);
-bool session_add_pure_cell(struct session *session, struct field_view code, bool has_value);
-void session_take_undo_level(struct session *session);
-void session_forget_undo_levels(struct session *session);
-void session_be_empty(struct session *session);
-
-/* session_return.c: be told by the sandbox what happens between tickets; make the
- * checkpoint after a cell; the interpreter has died by itself. */
+/* session_sandbox.c */
 void session_own_sandbox(struct session *session);
-void session_settle(struct session *session);
-void session_go_back_alone(struct session *session);
-void ticket_begin_reset(struct ticket *ticket);
-void ticket_begin_undo(struct ticket *ticket);
+void session_get_sandbox(struct session *session);
+void session_take_sandbox(struct session *session);
+void session_replace_sandbox(struct session *session); /* it is gone: go on in another */
+void session_freeze(struct session *session);
+void session_frozen(struct session *session);
+void session_not_frozen(struct session *session);
+void session_recover(struct session *session);
+void session_recovered(struct session *session);
+void session_return(struct session *session);
+void session_rewind(struct session *session);
+void session_rewound(struct session *session);
+void session_cannot_rewind(struct session *session);
+
+/* session_job.c */
+void session_pick(struct session *session); /* what is next in the queue */
+void session_admit(struct session *session);
+void session_start(struct session *session);
+void session_interrupt_job(struct session *session);
+void session_ask(struct session *session);
+void session_pass_input(struct session *session);
+void session_keep_input(struct session *session);
+void session_finish(struct session *session);
+void session_finish_lost(struct session *session);
+void session_drop(struct session *session);
+void session_refuse_busy(struct session *session);
+void session_recover_and_retry(struct session *session);
+void session_replace_and_retry(struct session *session);
+void session_refuse_broken(struct session *session);
+void session_let_go(struct session *session); /* of the job, answered or not */
+
+/* session_close.c */
+void session_close(struct session *session);
+
+/* session_table.c: which of these is done when. */
+extern const session_table session_steps;
 
 #endif

@@ -1,4 +1,4 @@
-/* Who runs, who waits, who is turned away. Also slots, and history, which are as small. */
+/* Who runs, who waits, who is turned away. Also slots, which are as small. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 #include "executor/run/admission.h"
 #include "common/fields.h"
 #include "common/text.h"
-#include "executor/session/history.h"
 #include "executor/sandbox/slots.h"
 
 static struct loop *loop;
@@ -117,6 +116,60 @@ static void test_full_queue(void **state)
 	assert_int_equal(admission_enter(admission, &c.waiter), 0);
 	admission_leave(admission);
 	assert_string_equal(said, "ac"); /* b is forgotten */
+	close_admission();
+}
+
+/* One that needs no running place stands behind one that does, until that one goes. */
+static void test_head_of_the_queue_leaves(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c');
+
+	(void)state;
+	open_admission(1, 10, 60000);
+	c.waiter.runs = false;
+	admission_enter(admission, &a.waiter);
+	admission_enter(admission, &b.waiter);
+	admission_enter(admission, &c.waiter);
+	assert_string_equal(said, "a");
+	admission_withdraw(admission, &b.waiter);
+	assert_string_equal(said, "ac");
+	close_admission();
+}
+
+static void test_head_of_the_queue_expires(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c');
+
+	(void)state;
+	open_admission(1, 10, 20);
+	c.waiter.runs = false;
+	b.last = true;
+	admission_enter(admission, &a.waiter);
+	admission_enter(admission, &b.waiter);
+	admission_enter(admission, &c.waiter);
+	assert_int_equal(loop_run(loop), 0);
+	assert_string_equal(said, "a-bc");
+	close_admission();
+}
+
+/* Who waits for its client gives its place up, and takes it again in any case. */
+static void test_place_for_a_while(void **state)
+{
+	struct caller a = caller('a'), b = caller('b'), c = caller('c');
+
+	(void)state;
+	open_admission(1, 10, 60000);
+	admission_enter(admission, &a.waiter);
+	admission_enter(admission, &b.waiter);
+	admission_leave(admission);
+	assert_string_equal(said, "ab");
+	admission_return(admission);
+	assert_int_equal(admission_running(admission), 2);
+	admission_enter(admission, &c.waiter);
+	admission_leave(admission);
+	assert_string_equal(said, "ab");
+	admission_leave(admission);
+	assert_string_equal(said, "abc");
 	close_admission();
 }
 
@@ -275,89 +328,14 @@ static void test_slots(void **state)
 	slots_free(slots);
 }
 
-/* ---- history ------------------------------------------------------------ */
-
-static void add(struct history *history, size_t keep, uint64_t execution, const char *code,
-		size_t length)
-{
-	AUTO_BUFFER report = BUFFER_INIT(0);
-	struct outcome outcome = { .status = STATUS_SUCCESS, .wall_us = 12 };
-
-	fields_put_text(&report, FIELD_RESULT, "42");
-	outcome.report = report.data;
-	outcome.report_length = report.length;
-	history_add(history, keep, execution, 1000, (const uint8_t *)code, length, &outcome);
-}
-
-static void test_history_forgets_the_oldest(void **state)
-{
-	AUTO_BUFFER list = BUFFER_INIT(0);
-	struct fields_reader reader;
-	struct field_view field, part;
-	struct history history;
-
-	(void)state;
-	history_init(&history);
-	for (uint64_t i = 1; i <= 5; i++)
-		add(&history, 3, i, "x", 1);
-	assert_int_equal(history.count, 3);
-	assert_int_equal(history_put(&history, &list), 0);
-	assert_int_equal(fields_check(list.data, list.length), 0);
-	fields_open(&reader, list.data, list.length);
-	for (uint64_t i = 3; i <= 5; i++) {
-		assert_int_equal(fields_next(&reader, &field), 1);
-		assert_int_equal(field.tag, FIELD_HISTORY);
-		assert_int_equal(fields_check(field.value, field.length), 0);
-		assert_int_equal(fields_number(field.value, field.length, FIELD_EXECUTION, 0), i);
-		assert_int_equal(fields_find(field.value, field.length, FIELD_RESULT, &part), 1);
-		assert_memory_equal(part.value, "42", 2);
-	}
-	assert_int_equal(fields_next(&reader, &field), 0);
-	history_free(&history);
-	assert_int_equal(history.count, 0);
-	add(&history, 3, 6, "x", 1); /* it can be used on */
-	assert_int_equal(history.count, 1);
-	history_free(&history);
-}
-
-static void test_history_of_none(void **state)
-{
-	struct history history;
-
-	(void)state;
-	history_init(&history);
-	add(&history, 0, 1, "x", 1);
-	assert_int_equal(history.count, 0);
-	history_free(&history);
-}
-
-/* Long code is cut, but not inside a character. */
-static void test_history_cuts(void **state)
-{
-	static char code[3 * 8000];
-	AUTO_BUFFER list = BUFFER_INIT(0);
-	struct field_view cell, part;
-	struct history history;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof code; i += 3)
-		memcpy(code + i, "\xe2\x82\xac", 3);
-	history_init(&history);
-	add(&history, 1, 1, code, sizeof code);
-	assert_int_equal(history_put(&history, &list), 0);
-	assert_int_equal(fields_find(list.data, list.length, FIELD_HISTORY, &cell), 1);
-	assert_int_equal(fields_find(cell.value, cell.length, FIELD_CODE, &part), 1);
-	assert_true(part.length > 4000 && part.length < 10000);
-	assert_int_equal(part.length % 3, 0);
-	assert_true(utf8_valid(part.value, part.length));
-	history_free(&history);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_arrival),
 		cmocka_unit_test(test_full_queue),
+		cmocka_unit_test(test_head_of_the_queue_leaves),
+		cmocka_unit_test(test_head_of_the_queue_expires),
+		cmocka_unit_test(test_place_for_a_while),
 		cmocka_unit_test(test_when_to_try_again),
 		cmocka_unit_test(test_who_waits_for_another_pool_is_passed),
 		cmocka_unit_test(test_no_queue_at_all),
@@ -366,9 +344,6 @@ int main(void)
 		cmocka_unit_test(test_leaving_at_once),
 		cmocka_unit_test(test_no_overtaking),
 		cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_history_forgets_the_oldest),
-		cmocka_unit_test(test_history_of_none),
-		cmocka_unit_test(test_history_cuts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "executor/session/session.h"
 #include "tests/unit/machine.h"
 #include "tests/unit/environment_standins.h"
+#include "tests/unit/session_standins.h"
 
 static struct executor executor;
 static struct submission submission;
@@ -71,14 +72,6 @@ void run_free(struct run *run)
 {
 	if (run)
 		do_it("free");
-}
-
-struct session *session_find(struct executor *given, const char *id, size_t length)
-{
-	(void)given;
-	(void)id;
-	(void)length;
-	return NULL;
 }
 
 static void on_news(void *context, enum comparer_news told)

@@ -13,6 +13,7 @@
 #include "executor/session/session.h"
 #include "tests/unit/machine.h"
 #include "tests/unit/environment_standins.h"
+#include "tests/unit/session_standins.h"
 
 static struct executor executor;
 static struct call call;
@@ -96,14 +97,6 @@ uint64_t admission_queued(const struct admission *admission)
 {
 	(void)admission;
 	return 0;
-}
-
-struct session *session_find(struct executor *given, const char *id, size_t length)
-{
-	(void)given;
-	(void)id;
-	(void)length;
-	return NULL;
 }
 
 /* submission_read() is not called here: what it would draw in is a stand-in, too. */
