@@ -39,14 +39,10 @@ struct transition {
 	const char *step; /* in the log, if the action fails: "cannot ..." */
 };
 
-#define GO(...)                                                                                    \
-	{                                                                                          \
-		.kind = GOES, __VA_ARGS__                                                          \
-	}
-#define IGNORE                                                                                     \
-	{                                                                                          \
-		.kind = IS_IGNORED                                                                 \
-	}
+/* clang-format off */
+#define GO(...) { .kind = GOES, __VA_ARGS__ }
+#define IGNORE { .kind = IS_IGNORED }
+/* clang-format on */
 
 /* -- what the owner is told, last of all: it may do anything then --------------------- */
 
@@ -117,12 +113,6 @@ static void tell_failed(struct sandbox *sandbox, const struct happening *what)
 {
 	(void)what;
 	sandbox->owner.failed(sandbox->owner.context, sandbox);
-}
-
-static void tell_gone(struct sandbox *sandbox, const struct happening *what)
-{
-	(void)what;
-	teardown_finish(sandbox);
 }
 
 /* -- the table -------------------------------------------------------------------------- */
@@ -297,7 +287,7 @@ static const struct transition table[SANDBOX_STATES][SANDBOX_EVENTS] = {
 		[ON_LATE] = GO(teardown_give_up_spawn, SANDBOX_DIES, NULL, SANDBOX_TEARS),
 	},
 	[SANDBOX_TEARS] = {
-		[ON_TASK_DONE] = GO(NULL, SANDBOX_TEARS, tell_gone),
+		[ON_TASK_DONE] = GO(NULL, SANDBOX_TEARS, teardown_finish),
 	},
 };
 

@@ -223,6 +223,7 @@ sandbox_action fork_begin, fork_adopt, fork_adopt_and_idle, fork_original_is_rea
 /* OTHERWISE when all has come home, and the taking apart has begun. */
 sandbox_action teardown_kill, teardown_kill_late, teardown_if_home, teardown_give_up_spawn;
 void sandboxes_discard_init(pid_t pid, int pidfd); /* one that nobody waits for any more */
-void teardown_finish(struct sandbox *sandbox); /* it is freed */
+/* It is freed. */
+void teardown_finish(struct sandbox *sandbox, const struct happening *what);
 
 #endif

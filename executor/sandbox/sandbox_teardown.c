@@ -83,10 +83,11 @@ static void take_apart(struct offload_task *task)
 
 /* -- in the loop -------------------------------------------------------------------- */
 
-void teardown_finish(struct sandbox *sandbox)
+void teardown_finish(struct sandbox *sandbox, const struct happening *what)
 {
 	struct sandboxes *all = sandbox->all;
 
+	(void)what;
 	slots_give_back(all->config.slots, sandbox->slot);
 	*sandbox->link = sandbox->next;
 	if (sandbox->next)

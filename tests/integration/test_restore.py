@@ -255,6 +255,17 @@ class Children(unittest.TestCase):
             wait_until(lambda: find_marked(mark), "the daemon runs")
         wait_until(lambda: not find_marked(mark), "it ends with its session", 10)
 
+    def test_process_limit_used_up(self):
+        """The room for a checkpoint and a command is not the program's to take."""
+        with Session() as session:
+            session.execute("import threading, time\ntry:\n    while True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+                            "except RuntimeError: x = 5")
+            got = session.call("POST", "/run", {"cmd": "echo here"}).json
+            self.assertEqual((got["status"], got["stdout"]), ("success", "here\n"), got)
+            session.execute("y = 6")
+            self.assertEqual(session.execute("import os; os._exit(1)")["state"], "restored")
+            self.assertEqual(session.value("x, y"), "(5, 6)")
+
     def test_a_killed_interpreter(self):
         """As the kernel or an operator would do it, from outside, between two cells."""
         mark = fresh_mark()

@@ -71,9 +71,10 @@ int job_copy_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_l
 	return *ret_report ? 0 : -ENOMEM;
 }
 
-void teardown_finish(struct sandbox *sandbox)
+void teardown_finish(struct sandbox *sandbox, const struct happening *what)
 {
 	(void)sandbox;
+	(void)what;
 	freed = true;
 }
 
