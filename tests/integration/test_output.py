@@ -1,11 +1,15 @@
 """What a program prints is in the answer: all of it, once, in order, however it ends."""
 
+import base64
 import os
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import Session, run
+from test_streaming import Stream, text_of
 
 # what a program does -> (status, reason) of the answer
 HARD_ENDS = {
@@ -89,6 +93,88 @@ class Streams(unittest.TestCase):
         got = session.execute("print('second')\nimport os; os._exit(1)")
         self.assertEqual((got["state"], got["stdout"]), ("restored", "second\n"))
         self.assertEqual(session.execute("print('third', x)")["stdout"], "third 1\n")
+
+
+class Watched(unittest.TestCase):
+    """Somebody reads along: what is printed shows while the program sleeps."""
+
+    def first_text(self, code):
+        with Stream("POST", "/api/v1/execute", {"code": code + "\nimport time\ntime.sleep(8)"}) as stream:
+            for name, _, data in stream:
+                if name == "start":
+                    began = time.monotonic()
+                if name == "stdout":
+                    self.assertLess(time.monotonic() - began, 5)
+                    return data["text"]
+        return None
+
+    def test_a_line(self):
+        self.assertEqual(self.first_text("print('line')"), "line\n")
+
+    def test_part_of_a_line(self):
+        self.assertEqual(self.first_text("print('part', end='')"), "part")
+
+    def test_bytes(self):
+        self.assertEqual(self.first_text("import sys\nsys.stdout.buffer.write(b'bytes')"), "bytes")
+
+    def test_a_hard_end(self):
+        with Stream("POST", "/api/v1/execute", {"code": "for n in range(5000): print(n)\nimport os; os._exit(3)"}) as stream:
+            events = list(stream)
+        self.assertEqual(text_of(events), "".join(f"{n}\n" for n in range(5000)))
+        self.assertEqual(events[-1][2]["return_code"], 3)
+
+    def test_a_question_that_is_interrupted(self):
+        code = ("import getpass\ntry: getpass.getpass('Key: ')\nexcept KeyboardInterrupt: print('no')\n"
+                "print(input('Name: '))")
+        session = Session()
+        self.addCleanup(session.close)
+        asked = []
+        with Stream("POST", session.path + "/execute", {"code": code, "interactive": True}) as stream:
+            events = []
+            for event in stream:
+                events.append(event)
+                if event[0] != "input":
+                    continue
+                asked.append((event[2]["prompt"], event[2]["password"]))
+                if len(asked) == 1:
+                    self.assertEqual(session.call("POST", "/interrupt", {}).status, 200)
+                else:
+                    self.assertEqual(session.call("POST", "/stdin", {"data": "Ada\n"}).status, 204)
+        self.assertEqual(asked, [("Key: ", True), ("Name: ", False)])
+        self.assertEqual(text_of(events), "Key: no\nName: Ada\n")
+
+
+class Shown(unittest.TestCase):
+    """display() and rich last values, as `outputs` has them."""
+
+    PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+    CLASS = f"class Picture:\n    def __repr__(self): return 'a picture'\n    def _repr_png_(self): return {PIXEL!r}\n"
+
+    def test_display(self):
+        got = run(self.CLASS + "print('before')\ndisplay(Picture())\nprint('after')")
+        self.assertEqual((got["stdout"], got["result"]), ("before\nafter\n", None))
+        [output] = got["outputs"]
+        self.assertEqual((output["type"], output["metadata"]), ("display_data", {}))
+        self.assertEqual(output["data"]["text/plain"], "a picture")
+        self.assertEqual(base64.b64decode(output["data"]["image/png"]), self.PIXEL)
+
+    def test_last_value(self):
+        session = Session()
+        self.addCleanup(session.close)
+        got = session.execute(self.CLASS + "Picture()")
+        self.assertEqual(got["result"], "a picture")
+        self.assertEqual([(o["type"], sorted(o["data"])) for o in got["outputs"]], [("execute_result", ["image/png", "text/plain"])])
+        self.assertEqual(session.execute("1 + 1")["outputs"], [])
+
+    def test_too_much(self):
+        for code in ("for n in range(65): display(n)", "display({'text/html': 'x' * (2 << 20)}, raw=True)"):
+            got = run(code)
+            self.assertEqual((got["status"], got["exception"]["type"]), ("error", "ValueError"), got)
+            self.assertTrue(got["exception"]["message"].startswith("display: "), got)
+
+    def test_before_a_hard_end(self):
+        got = run("display(1)\nimport os; os._exit(1)")
+        self.assertEqual([o["data"] for o in got["outputs"]], [{"text/plain": "1"}])
 
 
 if __name__ == "__main__":

