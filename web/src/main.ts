@@ -7,7 +7,7 @@
 //   server/     calls of the service, the session, streams of events
 //   look/       tabs, dialogs, colours, announcements
 import { byId, element, onMac, shortcut } from './dom.ts';
-import { showEmpty } from './display/output.ts';
+import { clearOutput, showEmpty } from './display/output.ts';
 import { notice, say } from './look/announce.ts';
 import { ask, button } from './look/dialog.ts';
 import { startHelp } from './look/help.ts';
@@ -15,18 +15,18 @@ import { startSplit } from './look/split.ts';
 import { currentPanel, startTabs } from './look/tabs.ts';
 import { startTheme } from './look/theme.ts';
 import { startFiles } from './panels/files.ts';
-import { loadCells, startRuns } from './panels/runs.ts';
+import { loadCell, loadCells, startRuns } from './panels/runs.ts';
 import { startTests } from './panels/tests.ts';
 import { startVariables } from './panels/variables.ts';
 import { startPackages } from './run/packages.ts';
-import { attach, comeBack, onFinished, runAll, runSelection, showSelectionButton, startRunner, stop } from './run/runner.ts';
+import { attach, comeBack, onFinished, runAll, runSelection, showPast, showSelectionButton, startRunner, stop } from './run/runner.ts';
 import { Away, call } from './server/api.ts';
 import { idInAddress, needSession, session, takeUp } from './server/session.ts';
 import type { Info } from './server/types.ts';
 import { keep, recall } from './store.ts';
 import { draftSession, editor, insertText, isUntouched, save, saveAs, startDocument } from './text/document.ts';
 
-const LIMITS: [number, string][] = [[5, '5 s'], [10, '10 s'], [30, '30 s']];
+const LIMITS: [number, string][] = [[5, '5 s'], [10, '10 s'], [30, '30 s'], [60, '1 min'], [300, '5 min'], [600, '10 min']];
 
 function startLimit(): void {
 	const select = byId<HTMLSelectElement>('limit');
@@ -86,7 +86,11 @@ function startKeys(): void {
 	);
 }
 
-/** What the page was doing before it was reloaded: its session, and a run that still goes on. */
+/** So many runs of the past are shown again. */
+const PAST_SHOWN = 5;
+
+/** What the page was doing before it was reloaded: its session, its last runs, and one that
+ *  still goes on. */
 async function takeUpSession(): Promise<void> {
 	const id = idInAddress() || draftSession();
 	if (!id) return;
@@ -94,13 +98,17 @@ async function takeUpSession(): Promise<void> {
 		notice('The session is gone (it was idle for too long, or the service was restarted). Your text is all there; the next run starts a new session.');
 		return;
 	}
-	if (!session()?.executions && session()?.state !== 'running') return;
 	const cells = await loadCells();
 	const last = cells[cells.length - 1];
 	if (!last) return;
 	// Who follows a link with nothing written yet sees what ran last.
 	if (isUntouched()) insertText(last.code);
-	if (session()?.state === 'running' && (last.status === null || last.status === 'running')) await attach(last.execution, last.code);
+	const past = cells.filter((cell) => !cell.running).slice(-PAST_SHOWN);
+	// One that is not kept any more when it is asked for is left out.
+	const whole = await Promise.all(past.map(({ execution }) => loadCell(execution).catch(() => null)));
+	clearOutput();
+	for (const cell of whole) if (cell) showPast(cell);
+	if (last.running) await attach(last.execution, last.code);
 }
 
 async function showService(): Promise<void> {

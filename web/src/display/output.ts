@@ -112,7 +112,7 @@ export class RunCard {
 	}
 
 	gap(lost: number): void {
-		this.add(element('div', { class: 'dropped' }, `${bytes(lost)} of the output were lost while the connection was broken.`));
+		this.add(element('div', { class: 'dropped' }, `${bytes(lost)} of the output are not kept.`));
 	}
 
 	/** A sentence within the card. */

@@ -1,40 +1,40 @@
 // runs.ts - the runs of the session, to look back at and to run again.
 import { byId, element, icon } from '../dom.ts';
-import { duration, outcome } from '../display/outcome.ts';
+import { bytes, duration, outcome } from '../display/outcome.ts';
 import { displayView } from '../display/rich.ts';
 import { traceLinker } from '../display/traceback.ts';
 import { Transcript } from '../display/transcript.ts';
 import { currentPanel, onPanel } from '../look/tabs.ts';
 import { isRunning, onFinished, rememberRun, runText, showPlace } from '../run/runner.ts';
-import { call, explain, isNotThere } from '../server/api.ts';
+import { call, explain } from '../server/api.ts';
 import { onSession, session, sessionPath } from '../server/session.ts';
-import type { Cell, Result } from '../server/types.ts';
+import type { Cell, Result, WholeCell } from '../server/types.ts';
 import { insertText } from '../text/document.ts';
 
 const panel = () => byId('panel-runs');
 
-/** The cells of the session, the oldest first. An older service knows only their code and
- *  outcome. */
+/** The cells of the session that are kept, the oldest first. */
 export async function loadCells(): Promise<Cell[]> {
-	try {
-		return (await call<{ cells: Cell[] }>('GET', sessionPath('/cells'))).cells;
-	} catch (error) {
-		if (!isNotThere(error)) throw error;
-		return (await call<{ history: Cell[] }>('GET', sessionPath('/history'))).history;
-	}
+	return (await call<{ cells: Cell[] }>('GET', sessionPath('/cells'))).cells;
+}
+
+/** A cell with all that is known of it. */
+export function loadCell(execution: number): Promise<WholeCell> {
+	return call<WholeCell>('GET', sessionPath(`/cells/${execution}`));
 }
 
 /** How a cell ended, in a few words. */
 function cellOutcome(cell: Cell): { kind: string; short: string } {
-	if (!cell.status || cell.status === 'running') return { kind: 'running', short: 'running' };
+	if (cell.running) return { kind: 'running', short: 'running' };
 	const whole = { exception: null, return_code: null, signal: null, ...cell, execution_time: cell.execution_time ?? 0 };
 	const { kind, short } = outcome(whole as unknown as Result);
 	return { kind, short: short === 'error' ? 'exception' : short };
 }
 
 /** What a cell printed, displayed and gave. */
-export function cellOutput(cell: Cell): HTMLElement[] {
+function cellOutput(cell: WholeCell): HTMLElement[] {
 	const views: HTMLElement[] = [];
+	if (cell.lost_bytes) views.push(element('div', { class: 'dropped' }, `${bytes(cell.lost_bytes)} of the output are not kept.`));
 	for (const stream of ['stdout', 'stderr'] as const) {
 		const text = cell[stream];
 		if (!text) continue;
@@ -42,7 +42,7 @@ export function cellOutput(cell: Cell): HTMLElement[] {
 		view.append(text);
 		views.push(view.root);
 	}
-	(cell.outputs ?? []).forEach((display, at) => views.push(displayView(display, `picture-${cell.execution}-${at + 1}`)));
+	cell.outputs.forEach((display, at) => views.push(displayView(display, `picture-${cell.execution}-${at + 1}`)));
 	if (cell.result !== null)
 		views.push(element('div', { class: 'result' }, element('span', { class: 'tag' }, 'result'), element('pre', {}, cell.result)));
 	return views;
@@ -59,14 +59,14 @@ function actions(cell: Cell): HTMLElement {
 
 /** The list says little of each; what it printed comes when somebody looks. */
 async function fill(cell: Cell, body: HTMLElement): Promise<void> {
-	let whole = cell;
-	try {
-		whole = { ...cell, ...(await call<Cell>('GET', sessionPath(`/cells/${cell.execution}`))) };
-	} catch {
-		// what the list says must do
-	}
 	rememberRun(cell.execution, cell.code);
-	body.replaceChildren(element('pre', { class: 'code' }, cell.code), ...cellOutput(whole), actions(cell));
+	let output: HTMLElement[];
+	try {
+		output = cellOutput(await loadCell(cell.execution));
+	} catch (error) {
+		output = [element('div', { class: 'remark' }, explain(error))];
+	}
+	body.replaceChildren(element('pre', { class: 'code' }, cell.code), ...output, actions(cell));
 }
 
 function cellView(cell: Cell, isOpen: boolean): HTMLElement {

@@ -15,7 +15,7 @@ import { Away, call, explain, Problem } from '../server/api.ts';
 import { dropSession, isLost, needSession, onSession, refresh, session, sessionPath, untilBack } from '../server/session.ts';
 import { followCell, runCode, sendInput } from '../server/stream.ts';
 import type { Listener } from '../server/stream.ts';
-import type { Result } from '../server/types.ts';
+import type { Result, WholeCell } from '../server/types.ts';
 import { editor } from '../text/document.ts';
 import { offerPackages } from './packages.ts';
 
@@ -296,6 +296,18 @@ export function attach(execution: number, code: string): Promise<void> {
 	const ran = { lines: code.split('\n'), line: 1 };
 	const card = new RunCard(`Run ${execution}`, showPlace);
 	return follow(card, ran, () => followCell(execution, listenerOf(card, ran, (number) => `Run ${number}`)));
+}
+
+/** Show a run of the past as it was. */
+export function showPast(cell: WholeCell): void {
+	rememberRun(cell.execution, cell.code);
+	const card = new RunCard(`Run ${cell.execution}`, showPlace);
+	card.started(cell.execution, `Run ${cell.execution}`);
+	if (cell.lost_bytes) card.gap(cell.lost_bytes);
+	if (cell.stdout) card.text('stdout', cell.stdout);
+	if (cell.stderr) card.text('stderr', cell.stderr);
+	for (const display of cell.outputs) card.display(display);
+	card.finish(cell);
 }
 
 /** Remember what a run of the past was, so that its tracebacks find their lines. */

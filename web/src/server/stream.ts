@@ -37,7 +37,7 @@ class Follower {
 	async run(code: string, timeout: number): Promise<Result> {
 		const response = await request('POST', sessionPath('/execute'), {
 			json: { code, timeout, interactive: true },
-			accept: 'text/event-stream, application/json',
+			accept: 'text/event-stream',
 		});
 		return this.take(response);
 	}

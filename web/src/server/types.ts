@@ -50,21 +50,25 @@ export interface Result {
 	execution?: number;
 }
 
-/** A cell that has run, or still runs. */
+/** A cell that has run, or still runs: then how it ends is null. What was lost of its output was
+ *  its beginning. */
 export interface Cell {
 	execution: number;
 	started: string;
 	code: string;
-	status: Result['status'] | 'running' | null;
+	running: boolean;
+	status: Result['status'] | null;
 	reason: string | null;
 	state: Result['state'];
 	result: string | null;
 	execution_time: number | null;
-	stdout?: string;
-	stderr?: string;
-	outputs?: Display[];
-	exception?: PythonError | null;
+	stdout: string;
+	stderr: string;
+	lost_bytes: number;
 }
+
+/** One cell with all that is known of it. */
+export type WholeCell = Cell & Result;
 
 export interface Variable {
 	name: string;
