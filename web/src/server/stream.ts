@@ -101,6 +101,7 @@ class Follower {
 			case 'error':
 				throw new Problem(Number(data.status) || 500, String(data.detail ?? data.title ?? ''), [], 0);
 			case 'result':
+				if (!this.execution && data.execution) this.listener.start(Number(data.execution));
 				return data as Result;
 		}
 		return null; // an event of a kind that this page does not know
