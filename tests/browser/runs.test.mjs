@@ -60,7 +60,7 @@ test('only the selected lines run, at the margin', async (person) => {
 	await person.write('a = 1\nb = 2\nc = d\n');
 	await person.page.keyboard.press('ArrowUp');
 	await person.page.keyboard.press('Control+Shift+Enter');
-	await until(async () => (await person.outcome()).startsWith('NameError'));
+	await until(async () => (await person.outcome()).startsWith('NameError on line 3 '));
 	assert.equal(await person.page.locator('.cm-fault').innerText(), 'c = d');
 });
 

@@ -43,9 +43,9 @@ function variables(result: Result): string {
 	return result.status === 'timeout' || result.reason === 'interrupted' ? 'Your variables were kept.' : '';
 }
 
-function words(result: Result, after: string): { kind: Outcome['kind']; short: string; why: string } {
+function words(result: Result, after: string, firstLine: number): { kind: Outcome['kind']; short: string; why: string } {
 	const error = result.exception;
-	const at = error?.line ? ` on line ${error.line}` : '';
+	const at = error?.line ? ` on line ${error.line + firstLine - 1}` : '';
 	switch (result.reason) {
 		case null:
 			return { kind: 'good', short: 'finished', why: `Finished in ${after}.` };
@@ -80,9 +80,9 @@ function words(result: Result, after: string): { kind: Outcome['kind']; short: s
 	}
 }
 
-/** The outcome of a run. */
-export function outcome(result: Result): Outcome {
-	const { kind, short, why } = words(result, duration(result.execution_time));
+/** The outcome of a run of a text that begins at this line of the editor. */
+export function outcome(result: Result, firstLine = 1): Outcome {
+	const { kind, short, why } = words(result, duration(result.execution_time), firstLine);
 	return { kind, short, long: `${why} ${variables(result)}`.trim() };
 }
 

@@ -207,7 +207,7 @@ function markFault(result: Result, ran: Ran): void {
 
 function finished(card: RunCard, result: Result, ran: Ran): void {
 	card.finish(result);
-	const { kind, long } = outcome(result);
+	const { kind, long } = outcome(result, ran.line);
 	end();
 	showOutcome(long, kind);
 	markFault(result, ran);
