@@ -10,6 +10,7 @@
 
 #include "common/owned.h"
 #include "common/scores.h"
+#include "executor/run/profile.h"
 
 enum {
 	DESCRIPTORS_OF_OURS = 256, /* zygotes, the loop, cgroups' roots, logs */
@@ -18,6 +19,8 @@ enum {
 	DESCRIPTORS_A_SANDBOX = 28,
 	DESCRIPTORS_A_CALL = 3,
 	PIDS_DEFAULT = 32768,
+	RUNNING_LEAST = 16, /* weights (fair.h), not this number, keep short runs quick */
+	RUNNING_MOST = 256,
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -66,16 +69,27 @@ static uint64_t read_memory_bytes(void)
 	return sysinfo(&info) ? 0 : (uint64_t)info.totalram * info.mem_unit;
 }
 
-struct cgroup_limits machine_limits_of_all(const struct options *options)
+static void settle(uint64_t *setting, uint64_t otherwise)
 {
-	struct cgroup_limits limits = { .memory_bytes = options->sandboxes_memory_bytes,
-					.processes = options->sandboxes_processes };
+	if (!*setting)
+		*setting = otherwise ? otherwise : 1;
+}
 
-	if (!limits.memory_bytes)
-		limits.memory_bytes = read_memory_bytes() / 4 * 3;
-	if (!limits.processes)
-		limits.processes = read_pid_max() / 2;
-	return limits;
+static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
+{
+	return value < least ? least : smaller(value, most);
+}
+
+void machine_settle(struct options *options)
+{
+	uint64_t run_bytes = profiles[PROFILE_NATIVE].limits.memory_bytes;
+
+	settle(&options->sandboxes_memory_bytes, read_memory_bytes() / 4 * 3);
+	settle(&options->sandboxes_processes, read_pid_max() / 2);
+	settle(&options->running, clamp(options->sandboxes_memory_bytes / run_bytes,
+					RUNNING_LEAST, RUNNING_MOST));
+	settle(&options->running_per_client, (options->running + 1) / 2);
+	settle(&options->queue_per_client, (options->queue + 1) / 2);
 }
 
 void machine_protect_daemon(void)

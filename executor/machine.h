@@ -2,7 +2,6 @@
 #ifndef VIVARIUM_MACHINE_H
 #define VIVARIUM_MACHINE_H
 
-#include "executor/cgroup/cgroup.h"
 #include "executor/options.h"
 
 enum { MACHINE_MESSAGE_BYTES = 256 };
@@ -11,8 +10,9 @@ enum { MACHINE_MESSAGE_BYTES = 256 };
  * the settings allow, with what to do about it in message[]. */
 int machine_raise_descriptors(const struct options *options, char message[MACHINE_MESSAGE_BYTES]);
 
-/* What all sandboxes together may use: as set, or by the machine's size. */
-struct cgroup_limits machine_limits_of_all(const struct options *options);
+/* Put numbers where the settings leave them to the machine's size: what all sandboxes
+ * together may use, how many runs there may be, and a client's part. Call first. */
+void machine_settle(struct options *options);
 
 /* Where memory runs out the programs should end, not this daemon. Needs
  * CAP_SYS_RESOURCE; without it all stays as it is. */

@@ -269,7 +269,10 @@ static void open_cgroups(struct executor *executor, bool doctor)
 		snprintf(name, sizeof name, "%s", options->cgroup_name);
 	snprintf(own, sizeof own, "%s%.50s", doctor ? "doctor-" : "", name);
 	if (!cgroup_tree_open(options->cgroup_parent, own, &executor->cgroups, message)) {
-		struct cgroup_limits limits = machine_limits_of_all(options);
+		const struct cgroup_limits limits = {
+			.memory_bytes = options->sandboxes_memory_bytes,
+			.processes = options->sandboxes_processes,
+		};
 		int error = cgroup_tree_limit(executor->cgroups, &limits);
 
 		if (error)
@@ -303,10 +306,11 @@ static int open_zygote(const struct options *options)
 	return open(ZYGOTE_PATH, O_RDONLY | O_CLOEXEC);
 }
 
-static void use_machine(const struct options *options)
+static void use_machine(struct options *options)
 {
 	char message[MACHINE_MESSAGE_BYTES] = "their limit cannot be read";
 
+	machine_settle(options);
 	if (machine_raise_descriptors(options, message)) {
 		log_error("open files: %s", message);
 		exit(EXIT_UNSAFE);
@@ -377,7 +381,9 @@ static void make_parts(struct daemon *daemon)
 	if (!error)
 		error = admission_new(&(struct admission_config){ .loop = executor->loop,
 								  .running = options->running,
+								  .running_per_client = options->running_per_client,
 								  .queue = options->queue,
+								  .queue_per_client = options->queue_per_client,
 								  .queue_ms = options->queue_ms },
 				      &executor->admission);
 	if (error)

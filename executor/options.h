@@ -20,8 +20,8 @@ struct options {
 	char *environments_at_start;
 	uint64_t environment_zygotes, environment_pool, environment_idle_ms;
 	uint64_t pool;
-	uint64_t running;
-	uint64_t queue;
+	uint64_t running, running_per_client; /* 0: by the machine's size, see machine.h */
+	uint64_t queue, queue_per_client;
 	uint64_t queue_ms;
 	uint64_t sessions;
 	uint64_t sessions_per_client;

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "executor/grading/worker_jobs.h"
+#include "executor/server/request.h"
 
 typedef enum worker_state worker_action(struct worker *worker, const void *detail);
 
@@ -20,7 +21,7 @@ static void drop_sandbox(struct worker *worker)
 	if (!worker->granted)
 		return;
 	worker->granted = false; /* first: who gets the place may end this evaluation */
-	admission_leave(worker->submission->executor->admission);
+	admission_leave(worker->submission->executor->admission, &worker->waiter);
 }
 
 static enum worker_state close_with(struct worker *worker, enum worker_news news)
@@ -159,10 +160,14 @@ static void on_expired(struct waiter *waiter)
 /* It may be granted before admission_enter() returns: then the state is that one's. */
 static enum worker_state open(struct worker *worker, const void *detail)
 {
+	const struct field_view client = req_optional(worker->submission->call, FIELD_CLIENT);
+
 	(void)detail;
 	worker->state = WORKER_WAITS;
 	worker->waiter = (struct waiter){
 		.pool = environment_pool(worker->submission->environment),
+		.client = (const char *)client.value,
+		.client_length = client.length,
 		.runs = true,
 		.granted = on_granted,
 		.expired = on_expired,

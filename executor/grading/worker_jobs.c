@@ -20,6 +20,7 @@ static int begin_run(struct worker *worker, struct sandbox_job job)
 					       .sandbox = worker->sandbox,
 					       .limits = submission->limits,
 					       .cpu_percent = executor->options.cpu_percent,
+					       .rivals = admission_rivals(&worker->waiter),
 					       .job = job,
 					       .owner = worker->job_owner },
 			 &worker->run);

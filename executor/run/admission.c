@@ -10,6 +10,7 @@ struct admission {
 	struct waiter *first, **last;
 	uint64_t running, queued;
 	bool pumping;
+	struct clients clients;
 };
 
 int admission_new(const struct admission_config *config, struct admission **ret_admission)
@@ -35,6 +36,8 @@ static void unlink_waiter(struct admission *admission, struct waiter *waiter)
 		admission->last = link;
 	waiter->waiting = false;
 	admission->queued--;
+	if (waiter->counted)
+		waiter->counted->waiting--;
 	loop_clear_timer(admission->config.loop, &waiter->timer);
 }
 
@@ -48,6 +51,12 @@ static bool has_sandbox(const struct waiter *waiter)
 	return !waiter->pool || pool_ready(waiter->pool);
 }
 
+static bool has_share(const struct admission *admission, const struct waiter *waiter)
+{
+	return waiter->runs && waiter->counted &&
+	       waiter->counted->running >= admission->config.running_per_client;
+}
+
 /* The first in order of arrival that can enter; whoever waits for a place to run is not
  * overtaken, whoever waits for a sandbox of one pool does not hold up the others. */
 static struct waiter *next_to_enter(const struct admission *admission)
@@ -55,7 +64,7 @@ static struct waiter *next_to_enter(const struct admission *admission)
 	for (struct waiter *waiter = admission->first; waiter; waiter = waiter->next) {
 		if (is_held_up(admission, waiter))
 			return NULL;
-		if (has_sandbox(waiter))
+		if (has_sandbox(waiter) && !has_share(admission, waiter))
 			return waiter;
 	}
 	return NULL;
@@ -67,7 +76,15 @@ static bool can_enter_at_once(const struct admission *admission, const struct wa
 	for (const struct waiter *waiter = admission->first; waiter; waiter = waiter->next)
 		if (is_held_up(admission, waiter))
 			return false;
-	return !admission->pumping && !is_held_up(admission, newcomer) && has_sandbox(newcomer);
+	return !admission->pumping && !is_held_up(admission, newcomer) &&
+	       has_sandbox(newcomer) && !has_share(admission, newcomer);
+}
+
+static void count_run(struct admission *admission, struct waiter *waiter, int change)
+{
+	admission->running += (uint64_t)change;
+	if (waiter->counted)
+		waiter->counted->running += (uint64_t)change;
 }
 
 static void let_in(struct admission *admission, struct waiter *waiter)
@@ -76,7 +93,8 @@ static void let_in(struct admission *admission, struct waiter *waiter)
 
 	if (waiter->pool)
 		sandbox = pool_take(waiter->pool);
-	admission->running += waiter->runs;
+	if (waiter->runs)
+		count_run(admission, waiter, 1);
 	waiter->granted(waiter, sandbox);
 }
 
@@ -120,13 +138,21 @@ static void on_expired(struct loop_timer *timer)
 	admission_pump(admission);
 }
 
+static bool queue_is_full(const struct admission *admission, const struct waiter *waiter)
+{
+	return admission->queued >= admission->config.queue ||
+	       (waiter->counted &&
+		waiter->counted->waiting >= admission->config.queue_per_client);
+}
+
 int admission_enter(struct admission *admission, struct waiter *waiter)
 {
+	waiter->counted = clients_find(&admission->clients, waiter->client, waiter->client_length);
 	if (can_enter_at_once(admission, waiter)) {
 		let_in(admission, waiter);
 		return 0;
 	}
-	if (admission->queued >= admission->config.queue)
+	if (queue_is_full(admission, waiter))
 		return -EAGAIN;
 	int error = loop_set_timer(admission->config.loop, &waiter->timer,
 				   loop_now_us() + admission->config.queue_ms * 1000, on_expired);
@@ -138,6 +164,8 @@ int admission_enter(struct admission *admission, struct waiter *waiter)
 	*admission->last = waiter;
 	admission->last = &waiter->next;
 	admission->queued++;
+	if (waiter->counted)
+		waiter->counted->waiting++;
 	return 0;
 }
 
@@ -149,15 +177,22 @@ void admission_withdraw(struct admission *admission, struct waiter *waiter)
 	admission_pump(admission);
 }
 
-void admission_leave(struct admission *admission)
+void admission_leave(struct admission *admission, struct waiter *waiter)
 {
-	admission->running--;
+	count_run(admission, waiter, -1);
 	admission_pump(admission);
 }
 
-void admission_return(struct admission *admission)
+/* Its entry may have become another's. */
+void admission_return(struct admission *admission, struct waiter *waiter)
 {
-	admission->running++;
+	waiter->counted = clients_find(&admission->clients, waiter->client, waiter->client_length);
+	count_run(admission, waiter, 1);
+}
+
+const uint64_t *admission_rivals(const struct waiter *waiter)
+{
+	return waiter->counted ? &waiter->counted->running : NULL;
 }
 
 uint64_t admission_running(const struct admission *admission)

@@ -3,7 +3,7 @@
  * One queue in order of arrival. A waiter is let in when fewer than `running`
  * run and, if it needs one, a sandbox of its pool is ready; it is turned away when
  * the queue is full or its time in it is over. Who can enter passes those that
- * wait for another pool. */
+ * wait for another pool, and those whose client has its share already. */
 #ifndef VIVARIUM_ADMISSION_H
 #define VIVARIUM_ADMISSION_H
 
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "executor/loop/loop.h"
+#include "executor/run/clients.h"
 #include "executor/sandbox/pool.h"
 
 struct admission;
@@ -19,25 +20,30 @@ struct admission;
 struct admission_config {
 	struct loop *loop;
 	uint64_t running;  /* at most, at the same time */
+	uint64_t running_per_client;
 	uint64_t queue;    /* at most waiting */
+	uint64_t queue_per_client;
 	uint64_t queue_ms; /* at most for so long */
 };
 
 struct waiter {
 	struct pool *pool; /* granted() gets a sandbox of it, which is the waiter's; NULL: none */
+	const char *client; /* its address, until it has left; not ended by NUL */
+	size_t client_length; /* 0: it is not counted */
 	bool runs;          /* takes a running place, to be given back with admission_leave() */
 	void (*granted)(struct waiter *waiter, struct sandbox *sandbox);
 	void (*expired)(struct waiter *waiter);
 	/* the queue's own */
 	struct loop_timer timer;
 	struct waiter *next;
+	struct client *counted;
 	struct admission *admission;
 	bool waiting;
 };
 
 int admission_new(const struct admission_config *config, struct admission **ret_admission);
 
-/* Let in at once, or queue. 0; or -EAGAIN: the queue is full. granted() may be
+/* Let in at once, or queue. 0; or -EAGAIN: the queue is full, or its client's part of it. granted() may be
  * called before this returns. */
 int admission_enter(struct admission *admission, struct waiter *waiter);
 
@@ -45,11 +51,14 @@ int admission_enter(struct admission *admission, struct waiter *waiter);
 void admission_withdraw(struct admission *admission, struct waiter *waiter);
 
 /* Give a running place back. */
-void admission_leave(struct admission *admission);
+void admission_leave(struct admission *admission, struct waiter *waiter);
 
 /* Take a place again after admission_leave(), of a run that only waited for its
  * client meanwhile: at once, also where there is none. */
-void admission_return(struct admission *admission);
+void admission_return(struct admission *admission, struct waiter *waiter);
+
+/* How many runs its client has, for fair.h; NULL: it is not counted. */
+const uint64_t *admission_rivals(const struct waiter *waiter);
 
 /* Look again: a sandbox has become ready. */
 void admission_pump(struct admission *admission);

@@ -37,7 +37,7 @@ static void let_go(struct oneshot *oneshot)
 	if (oneshot->sandbox) {
 		sandbox_kill(oneshot->sandbox);
 		oneshot->sandbox = NULL;
-		admission_leave(executor->admission);
+		admission_leave(executor->admission, &oneshot->waiter);
 	}
 	environment_release(oneshot->environment);
 	free(oneshot);
@@ -132,6 +132,7 @@ static void begin(struct oneshot *oneshot)
 						    .sandbox = sandbox,
 						    .limits = oneshot->limits,
 						    .cpu_percent = options->cpu_percent,
+						    .rivals = admission_rivals(&oneshot->waiter),
 						    .displays = options->displays,
 						    .display_bytes = options->display_bytes,
 						    .job = { .kind = JOB_SCRIPT,
@@ -254,8 +255,11 @@ void oneshot_handle(void *context, struct call *call)
 		oneshot->flags |= MAILBOX_STREAMING;
 	if (req_number(call, FIELD_RESTRICTED))
 		oneshot->flags |= MAILBOX_RESTRICTED;
+	const struct field_view client = req_optional(call, FIELD_CLIENT);
 	oneshot->waiter = (struct waiter){
 		.pool = environment_pool(environment),
+		.client = (const char *)client.value,
+		.client_length = client.length,
 		.runs = true,
 		.granted = on_granted,
 		.expired = on_expired,

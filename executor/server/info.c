@@ -36,6 +36,7 @@ static int put_counters(const struct executor *executor, struct buffer *list)
 		{ "pool_ready", environments_ready(executor->environments) },
 		{ "zygotes_warm", environments_warm_zygotes(executor->environments) },
 		{ "limit_running", executor->options.running },
+		{ "limit_running_per_client", executor->options.running_per_client },
 		{ "limit_queue", executor->options.queue },
 		{ "limit_sessions", executor->options.sessions },
 		{ "limit_sessions_per_client", executor->options.sessions_per_client },

@@ -58,7 +58,9 @@ static void on_no_place(struct waiter *waiter)
 
 void session_admit(struct session *session)
 {
-	session->place = (struct waiter){ .runs = true,
+	session->place = (struct waiter){ .client = session->client,
+					  .client_length = strlen(session->client),
+					  .runs = true,
 					  .granted = on_place,
 					  .expired = on_no_place };
 	if (admission_enter(session->executor->admission, &session->place))
@@ -73,7 +75,7 @@ static void leave_place(struct session *session)
 	if (!session->placed)
 		return;
 	session->placed = false;
-	admission_leave(admission);
+	admission_leave(admission, &session->place);
 }
 
 void session_let_go(struct session *session)
@@ -274,6 +276,7 @@ static int begin_run(struct session *session)
 				 .sandbox = session->sandbox,
 				 .limits = session->current->limits,
 				 .cpu_percent = options->cpu_percent,
+				 .rivals = admission_rivals(&session->place),
 				 .grace_ms = options->interrupt_grace_ms,
 				 .input_ms = options->input_ms,
 				 .displays = options->displays,
@@ -380,7 +383,7 @@ void session_keep_input(struct session *session)
 
 void session_pass_input(struct session *session)
 {
-	admission_return(session->executor->admission);
+	admission_return(session->executor->admission, &session->place);
 	session->placed = true;
 	if (session->cell)
 		cell_answered(session->cell);

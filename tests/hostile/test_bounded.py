@@ -1,12 +1,17 @@
 """Programs and clients that use up what no limit seems to count, and what one client can take
 from the others. Figures are read on the host: its kernel memory, its disks, the groups' files."""
 
+import http.client
+import json
 import os
+import statistics
 import sys
+import time
 import unittest
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import Host, NothingLeft, Session, needs_host, read, run
+from service import PATIENCE, URL, Host, NothingLeft, Session, begin, call, needs_host, read, run, wait_until
 
 MIB = 1 << 20
 
@@ -115,6 +120,49 @@ class AllTogether(unittest.TestCase):
 
     def test_processes(self):
         self.assertLessEqual(int(self.limit("pids", "pids.max")), int(read("/proc/sys/kernel/pid_max")) // 2)
+
+
+def stranger(code, address="127.0.0.77", **more):
+    """A one-shot from another client address: seconds, and the result."""
+    parts = urllib.parse.urlsplit(URL)
+    began = time.monotonic()
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE, source_address=(address, 0))
+    try:
+        connection.request("POST", "/api/v1/execute", json.dumps({"code": code, **more}), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise AssertionError(f"{answer.status} {body!r}")
+        return time.monotonic() - began, json.loads(body)
+    finally:
+        connection.close()
+
+
+class Share(NothingLeft):
+    LOOPS = 30
+
+    def test_loops_of_one_client(self):
+        """Whoever has used little CPU goes before those that have used much."""
+        loops = [begin("POST", "/api/v1/execute", {"code": "while True: pass", "timeout": 12}) for _ in range(self.LOOPS)]
+        try:
+            wait_until(lambda: call("GET", "/api/v1/info").json["counters"]["running"] >= self.LOOPS, "the loops run")
+            took = []
+            for _ in range(20):
+                seconds, got = stranger("print(1)")
+                self.assertEqual(got["stdout"], "1\n", got)
+                took.append(seconds)
+            self.assertLess(statistics.median(took), 0.1, took)
+            self.assertLess(max(took), 1, took)
+            seconds, got = stranger("import time\nwhile time.process_time() < 0.2: pass\nprint('done')", timeout=3)
+            self.assertEqual((got["status"], got["stdout"]), ("success", "done\n"), got)
+            self.assertLess(seconds, 1.5)
+        finally:
+            for connection in loops:
+                connection.close()
+
+    def test_a_client_does_not_take_all_places(self):
+        most = call("GET", "/api/v1/info").json["counters"]
+        self.assertLess(most["limit_running_per_client"], most["limit_running"], most)
 
 
 if __name__ == "__main__":

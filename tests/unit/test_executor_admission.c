@@ -16,6 +16,7 @@
 static struct loop *loop;
 static struct admission *admission;
 static char said[64];
+static struct waiter ignored; /* of no client */
 
 struct caller {
 	struct waiter waiter;
@@ -37,7 +38,7 @@ static void on_granted(struct waiter *waiter, struct sandbox *sandbox)
 	assert_null(sandbox);
 	say(caller->name);
 	if (caller->leaves)
-		admission_leave(admission);
+		admission_leave(admission, waiter);
 }
 
 static void on_expired(struct waiter *waiter)
@@ -65,7 +66,9 @@ static void open_admission(uint64_t running, uint64_t queue, uint64_t queue_ms)
 	assert_int_equal(loop_new(&loop), 0);
 	assert_int_equal(admission_new(&(struct admission_config){ .loop = loop,
 								   .running = running,
+								   .running_per_client = running,
 								   .queue = queue,
+								   .queue_per_client = queue,
 								   .queue_ms = queue_ms },
 				       &admission),
 			 0);
@@ -90,13 +93,13 @@ static void test_order_of_arrival(void **state)
 	assert_string_equal(said, "ab");
 	assert_int_equal(admission_running(admission), 2);
 	assert_int_equal(admission_queued(admission), 2);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abc");
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abcd");
 	assert_int_equal(admission_queued(admission), 0);
-	admission_leave(admission);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
+	admission_leave(admission, &ignored);
 	assert_int_equal(admission_running(admission), 0);
 	close_admission();
 }
@@ -114,7 +117,7 @@ static void test_full_queue(void **state)
 	admission_withdraw(admission, &c.waiter); /* also if it does not wait */
 	admission_withdraw(admission, &b.waiter);
 	assert_int_equal(admission_enter(admission, &c.waiter), 0);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "ac"); /* b is forgotten */
 	close_admission();
 }
@@ -161,14 +164,14 @@ static void test_place_for_a_while(void **state)
 	open_admission(1, 10, 60000);
 	admission_enter(admission, &a.waiter);
 	admission_enter(admission, &b.waiter);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "ab");
-	admission_return(admission);
+	admission_return(admission, &ignored);
 	assert_int_equal(admission_running(admission), 2);
 	admission_enter(admission, &c.waiter);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "ab");
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abc");
 	close_admission();
 }
@@ -211,7 +214,7 @@ static void test_who_waits_for_another_pool_is_passed(void **state)
 	admission_expel(admission, cold);
 	assert_string_equal(said, "bd-a-c");
 	assert_int_equal(admission_queued(admission), 0);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	pool_free(cold);
 	close_admission();
 }
@@ -257,10 +260,10 @@ static void test_withdrawn_from_the_middle(void **state)
 	admission_withdraw(admission, &callers[4].waiter); /* the last: the tail moves */
 	callers[2].leaves = true;
 	assert_int_equal(admission_enter(admission, &callers[2].waiter), 0);
-	admission_leave(admission);
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abd");
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abdc");
 	assert_int_equal(admission_running(admission), 0);
 	close_admission();
@@ -279,7 +282,7 @@ static void test_leaving_at_once(void **state)
 		admission_enter(admission, &callers[i].waiter);
 	}
 	assert_string_equal(said, "a");
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abcdefgh");
 	assert_int_equal(admission_running(admission), 0);
 	close_admission();
@@ -297,7 +300,7 @@ static void test_no_overtaking(void **state)
 	admission_enter(admission, &b.waiter);
 	admission_enter(admission, &c.waiter);
 	assert_string_equal(said, "a");
-	admission_leave(admission);
+	admission_leave(admission, &ignored);
 	assert_string_equal(said, "abc");
 	assert_int_equal(admission_running(admission), 1);
 	close_admission();
@@ -328,10 +331,110 @@ static void test_slots(void **state)
 	slots_free(slots);
 }
 
+/* -- clients -------------------------------------------------------------------- */
+
+static struct caller caller_of(char name, const char *client)
+{
+	struct caller made = caller(name);
+
+	made.waiter.client = client;
+	made.waiter.client_length = strlen(client);
+	return made;
+}
+
+static void open_shared(uint64_t running, uint64_t share, uint64_t queue, uint64_t queue_share)
+{
+	memset(said, 0, sizeof said);
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(admission_new(&(struct admission_config){ .loop = loop,
+								   .running = running,
+								   .running_per_client = share,
+								   .queue = queue,
+								   .queue_per_client = queue_share,
+								   .queue_ms = 60000 },
+				       &admission),
+			 0);
+}
+
+static void test_a_client_has_its_share(void **state)
+{
+	struct caller a = caller_of('a', "10.0.0.1"), b = caller_of('b', "10.0.0.1"),
+		      c = caller_of('c', "10.0.0.1"), x = caller_of('x', "10.0.0.2");
+
+	(void)state;
+	open_shared(4, 2, 10, 10);
+	assert_int_equal(admission_enter(admission, &a.waiter), 0);
+	assert_int_equal(admission_enter(admission, &b.waiter), 0);
+	assert_int_equal(*admission_rivals(&b.waiter), 2);
+	assert_int_equal(admission_enter(admission, &c.waiter), 0); /* waits for one of its own */
+	assert_string_equal(said, "ab");
+	assert_int_equal(admission_enter(admission, &x.waiter), 0); /* a stranger passes */
+	assert_string_equal(said, "abx");
+	assert_int_equal(*admission_rivals(&x.waiter), 1);
+	admission_leave(admission, &x.waiter);
+	assert_string_equal(said, "abx");
+	admission_leave(admission, &a.waiter);
+	assert_string_equal(said, "abxc");
+	admission_leave(admission, &b.waiter);
+	admission_leave(admission, &c.waiter);
+	assert_int_equal(admission_running(admission), 0);
+	close_admission();
+}
+
+static void test_a_client_does_not_fill_the_queue(void **state)
+{
+	struct caller a = caller_of('a', "10.0.0.1"), b = caller_of('b', "10.0.0.1"),
+		      c = caller_of('c', "10.0.0.1"), x = caller_of('x', "10.0.0.2");
+
+	(void)state;
+	open_shared(1, 1, 2, 1);
+	assert_int_equal(admission_enter(admission, &a.waiter), 0);
+	assert_int_equal(admission_enter(admission, &b.waiter), 0);
+	assert_int_equal(admission_enter(admission, &c.waiter), -EAGAIN);
+	assert_int_equal(admission_enter(admission, &x.waiter), 0);
+	assert_int_equal(admission_queued(admission), 2);
+	admission_withdraw(admission, &b.waiter);
+	assert_int_equal(admission_enter(admission, &c.waiter), 0);
+	admission_leave(admission, &a.waiter);
+	assert_string_equal(said, "ax");
+	admission_leave(admission, &x.waiter);
+	assert_string_equal(said, "axc");
+	admission_leave(admission, &c.waiter);
+	close_admission();
+}
+
+static void test_entries_of_clients_are_used_again(void **state)
+{
+	static struct clients clients;
+	char name[2 * CLIENT_NAME_BYTES];
+	struct client *first, *second;
+
+	(void)state;
+	assert_null(clients_find(&clients, "", 0));
+	first = clients_find(&clients, "a", 1);
+	first->running = 1;
+	second = clients_find(&clients, "b", 1);
+	assert_ptr_not_equal(first, second);
+	assert_ptr_equal(clients_find(&clients, "a", 1), first);
+	assert_ptr_equal(clients_find(&clients, "c", 1), second); /* nobody is counted there */
+	assert_ptr_not_equal(clients_find(&clients, "ab", 2), first);
+	memset(name, 'x', sizeof name);
+	second = clients_find(&clients, name, sizeof name);
+	second->waiting = 1;
+	assert_ptr_equal(clients_find(&clients, name, CLIENT_NAME_BYTES - 1), second);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		clients.table[i].running = 1;
+	clients.used = CLIENTS_MAX;
+	assert_null(clients_find(&clients, "new", 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_arrival),
+		cmocka_unit_test(test_a_client_has_its_share),
+		cmocka_unit_test(test_a_client_does_not_fill_the_queue),
+		cmocka_unit_test(test_entries_of_clients_are_used_again),
 		cmocka_unit_test(test_full_queue),
 		cmocka_unit_test(test_head_of_the_queue_leaves),
 		cmocka_unit_test(test_head_of_the_queue_expires),

@@ -177,14 +177,22 @@ void admission_withdraw(struct admission *admission, struct waiter *waiter)
 	waiter->waiting = false;
 }
 
-void admission_leave(struct admission *admission)
+void admission_leave(struct admission *admission, struct waiter *waiter)
 {
+	(void)waiter;
 	(void)admission;
 	assert_int_equal(below.places--, 1);
 }
 
-void admission_return(struct admission *admission)
+const uint64_t *admission_rivals(const struct waiter *waiter)
 {
+	(void)waiter;
+	return NULL;
+}
+
+void admission_return(struct admission *admission, struct waiter *waiter)
+{
+	(void)waiter;
 	(void)admission;
 	assert_int_equal(below.places++, 0);
 }
@@ -234,7 +242,7 @@ uint64_t admission_retry_ms(const struct admission *admission)
 
 /* -- calls: each is answered once --------------------------------------------------- */
 
-struct client {
+struct peer {
 	struct call call;
 	struct buffer fields;
 	int answers;
@@ -245,9 +253,9 @@ struct client {
 	struct buffer text;
 };
 
-static struct client *client_of(struct call *call)
+static struct peer *client_of(struct call *call)
 {
-	return LOOP_OWNER(call, struct client, call);
+	return LOOP_OWNER(call, struct peer, call);
 }
 
 void call_event(struct call *call, enum frame_type type, const void *bytes, size_t length)
@@ -255,7 +263,7 @@ void call_event(struct call *call, enum frame_type type, const void *bytes, size
 	static const char letters[256] = { [FRAME_STDOUT] = 'o', [FRAME_STDERR] = 'e',
 					   [FRAME_START] = 'S',  [FRAME_DISPLAY] = 'd',
 					   [FRAME_INPUT] = 'i',  [FRAME_GAP] = 'g' };
-	struct client *client = client_of(call);
+	struct peer *client = client_of(call);
 	size_t count = strlen(client->events);
 
 	assert_int_equal(client->answers, 0);
@@ -278,7 +286,7 @@ bool call_has_room(const struct call *call)
 
 void call_finish(struct call *call, enum frame_type type, const struct buffer *fields)
 {
-	struct client *client = client_of(call);
+	struct peer *client = client_of(call);
 
 	assert_int_equal(client->answers++, 0);
 	client->answer = type;
@@ -318,9 +326,9 @@ const struct ucred *call_peer(const struct call *call)
 	return NULL;
 }
 
-static struct client make_client(const char *code, unsigned flag)
+static struct peer make_client(const char *code, unsigned flag)
 {
-	struct client client = { 0 };
+	struct peer client = { 0 };
 
 	fields_put_text(&client.fields, FIELD_CODE, code);
 	if (flag)
@@ -330,7 +338,7 @@ static struct client make_client(const char *code, unsigned flag)
 	return client;
 }
 
-static void free_client(struct client *client)
+static void free_client(struct peer *client)
 {
 	buffer_reset(&client->fields);
 	buffer_reset(&client->payload);
@@ -338,19 +346,19 @@ static void free_client(struct client *client)
 }
 
 /* As the server does it. */
-static void hang_up(struct client *client)
+static void hang_up(struct peer *client)
 {
 	assert_non_null(client->call.cancel);
 	client->call.cancel(&client->call);
 	client->answers = 1; /* it is gone: none must come */
 }
 
-static uint64_t answer_number(const struct client *client, unsigned field)
+static uint64_t answer_number(const struct peer *client, unsigned field)
 {
 	return fields_number(client->payload.data, client->payload.length, field, 999);
 }
 
-static bool answer_has(const struct client *client, unsigned field, const char *part)
+static bool answer_has(const struct peer *client, unsigned field, const char *part)
 {
 	struct field_view view;
 
@@ -426,7 +434,7 @@ static void let_in(void)
 	waiter->granted(waiter, waiter->runs ? NULL : a_sandbox);
 }
 
-static void ask(struct client *client, enum ticket_kind kind)
+static void ask(struct peer *client, enum ticket_kind kind)
 {
 	session_enqueue(session, &client->call, kind, &limits);
 }
@@ -456,7 +464,7 @@ static enum session_state state(void)
 }
 
 /* A cell from its turn to its checkpoint. */
-static void run_cell(struct client *client)
+static void run_cell(struct peer *client)
 {
 	ask(client, TICKET_CELL);
 	let_in();
@@ -540,7 +548,7 @@ static const enum session_state expected[SESSION_STATES][SESSION_EVENTS] = {
 			      [EV_END] = SESSION_ENDED },
 };
 
-static struct client asker;
+static struct peer asker;
 
 static void go_to(enum session_state wanted)
 {
@@ -671,7 +679,7 @@ static void test_names(void **unused)
 
 static void test_cells_in_order(void **unused)
 {
-	struct client one = make_client("1", 0), two = make_client("2", 0);
+	struct peer one = make_client("1", 0), two = make_client("2", 0);
 
 	(void)unused;
 	let_in();
@@ -693,7 +701,7 @@ static void test_cells_in_order(void **unused)
 
 static void test_the_queue_is_bounded(void **unused)
 {
-	struct client clients[6];
+	struct peer clients[6];
 
 	(void)unused;
 	let_in();
@@ -716,7 +724,7 @@ static void test_the_queue_is_bounded(void **unused)
 /* It died before the cell began: the cell is done all the same, once, in its turn. */
 static void test_a_cell_waits_for_recovery(void **unused)
 {
-	struct client one = make_client("1", 0);
+	struct peer one = make_client("1", 0);
 
 	(void)unused;
 	let_in();
@@ -736,7 +744,7 @@ static void test_a_cell_waits_for_recovery(void **unused)
 
 static void test_restored_and_lost(void **unused)
 {
-	struct client one = make_client("1", 0), two = make_client("2", 0),
+	struct peer one = make_client("1", 0), two = make_client("2", 0),
 		      three = make_client("3", 0), four = make_client("4", 0);
 
 	(void)unused;
@@ -769,7 +777,7 @@ static void test_restored_and_lost(void **unused)
 
 static void test_a_missing_checkpoint_is_told(void **unused)
 {
-	struct client one = make_client("1", 0), two = make_client("2", 0),
+	struct peer one = make_client("1", 0), two = make_client("2", 0),
 		      three = make_client("3", 0), four = make_client("4", 0);
 
 	(void)unused;
@@ -797,7 +805,7 @@ static void test_a_missing_checkpoint_is_told(void **unused)
 
 static void test_large_sessions_are_not_frozen(void **unused)
 {
-	struct client one = make_client("1", 0), two = make_client("2", 0);
+	struct peer one = make_client("1", 0), two = make_client("2", 0);
 
 	(void)unused;
 	let_in();
@@ -817,7 +825,7 @@ static void test_large_sessions_are_not_frozen(void **unused)
 
 static void test_reset_and_undo(void **unused)
 {
-	struct client one = make_client("1", 0), undo = make_client("", 0),
+	struct peer one = make_client("1", 0), undo = make_client("", 0),
 		      again = make_client("", 0), reset = make_client("", FIELD_CLEAR_FILES);
 
 	(void)unused;
@@ -845,7 +853,7 @@ static void test_reset_and_undo(void **unused)
 /* A command changes no variable: no checkpoint after it. */
 static void test_commands(void **unused)
 {
-	struct client one = make_client("ls", FIELD_STREAM), two = make_client("ls", 0);
+	struct peer one = make_client("ls", FIELD_STREAM), two = make_client("ls", 0);
 
 	(void)unused;
 	let_in();
@@ -874,7 +882,7 @@ static void test_commands(void **unused)
 
 static void test_hanging_up_interrupts(void **unused)
 {
-	struct client one = make_client("1", 0);
+	struct peer one = make_client("1", 0);
 
 	(void)unused;
 	let_in();
@@ -889,7 +897,7 @@ static void test_hanging_up_interrupts(void **unused)
 
 static void test_detached_cells_go_on(void **unused)
 {
-	struct client one = make_client("1", FIELD_DETACH), later = make_client("", 0);
+	struct peer one = make_client("1", FIELD_DETACH), later = make_client("", 0);
 
 	(void)unused;
 	let_in();
@@ -913,7 +921,7 @@ static void test_detached_cells_go_on(void **unused)
 /* A stream's client may have lost its connection only. */
 static void test_streams_wait_for_their_client(void **unused)
 {
-	struct client one = make_client("1", FIELD_STREAM), back = make_client("", 0);
+	struct peer one = make_client("1", FIELD_STREAM), back = make_client("", 0);
 
 	(void)unused;
 	executor.options.leave_ms = 60000;
@@ -939,7 +947,7 @@ static void test_streams_wait_for_their_client(void **unused)
 
 static void test_streams_do_not_wait_for_ever(void **unused)
 {
-	struct client one = make_client("1", FIELD_STREAM);
+	struct peer one = make_client("1", FIELD_STREAM);
 
 	(void)unused;
 	executor.options.leave_ms = 1;
@@ -956,7 +964,7 @@ static void test_streams_do_not_wait_for_ever(void **unused)
 /* Whoever reads slowly makes the program wait, until he reads or goes. */
 static void test_slow_readers(void **unused)
 {
-	struct client one = make_client("1", FIELD_STREAM);
+	struct peer one = make_client("1", FIELD_STREAM);
 
 	(void)unused;
 	executor.options.leave_ms = 60000;
@@ -982,7 +990,7 @@ static void test_slow_readers(void **unused)
 
 static void test_nobody_waits_for_readers_of_a_detached_cell(void **unused)
 {
-	struct client one = make_client("1", FIELD_DETACH), slow = make_client("", 0);
+	struct peer one = make_client("1", FIELD_DETACH), slow = make_client("", 0);
 	static char much[60000];
 
 	(void)unused;
@@ -1005,7 +1013,7 @@ static void test_nobody_waits_for_readers_of_a_detached_cell(void **unused)
 
 static void test_input(void **unused)
 {
-	struct client one = make_client("1", FIELD_INTERACTIVE);
+	struct peer one = make_client("1", FIELD_INTERACTIVE);
 
 	(void)unused;
 	let_in();

@@ -14,6 +14,7 @@
 
 static struct executor executor;
 static struct submission submission;
+static struct call call; /* without fields */
 static struct judged the_case;
 static struct worker worker;
 static struct run *const a_run = (struct run *)&the_case;
@@ -45,8 +46,9 @@ void admission_withdraw(struct admission *admission, struct waiter *waiter)
 	(void)waiter;
 }
 
-void admission_leave(struct admission *admission)
+void admission_leave(struct admission *admission, struct waiter *waiter)
 {
+	assert_ptr_equal(waiter, &worker.waiter);
 	(void)admission;
 	do_it("leave");
 }
@@ -218,6 +220,7 @@ static void put_into(enum worker_state state)
 	submission_reset(&submission);
 	set = (typeof(set)){ 0 };
 	submission = (struct submission){ .executor = &executor,
+					  .call = &call,
 					  .has_loaded = loaded_elsewhere,
 					  .load = BUFFER_INIT(1 << 16),
 					  .display_bytes = 256,
