@@ -29,15 +29,19 @@ CPU = ("cpu_user_us", "cpu_system_us", "cpu_kernel_threads_us")
 ONE_SHOT = ["POST", "/api/v1/execute", '{"code": "print(1)"}', r'"stdout":%s*"1\n"']
 
 
+IMPORTS = "import numpy, pandas, matplotlib.pyplot; print(1)"
+WITH_DATA = ["POST", "/api/v1/execute", json.dumps({"environment": "data", "code": IMPORTS}), r'"stdout":%s*"1\n"']
+
+
 def percentile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def processes(spawn, seconds, at_once):
+def processes(spawn, seconds, at_once, command=PYTHON):
     """Cold processes, `at_once` of them side by side."""
     began = time.monotonic()
-    lines = subprocess.run([spawn, str(seconds), str(at_once), *PYTHON], check=True, capture_output=True, text=True).stdout.split()
+    lines = subprocess.run([spawn, str(seconds), str(at_once), *command], check=True, capture_output=True, text=True).stdout.split()
     took = time.monotonic() - began
     times = [int(line) for line in lines]
     return {"p50_us": percentile(times, 0.5), "p99_us": percentile(times, 0.99), "per_second": len(times) / took, "requests": len(times)}
@@ -73,6 +77,12 @@ def rows(options):
     yield "one_shot_beside", f"one-shot print(1), 8 at once, beside {oneshots.IDLE_SESSIONS} idle sessions", lambda s: oneshots.beside_idle(
         options.url, lambda: requests(options.url, s, 8, ONE_SHOT))
     yield "sandbox_only", "a sandbox made and given up, no code", lambda s: sessions.repeated(options.url, s, oneshots.sandbox_only)
+    if options.environment:  # as a person would start it there: one thread, the list of fonts at hand
+        cold = ["/usr/bin/env", "MPLBACKEND=agg", f"MPLCONFIGDIR={options.environment}/share/matplotlib", "OPENBLAS_NUM_THREADS=1", options.environment + "/bin/python3", "-I", "-c", IMPORTS]
+        yield "cold_data", "python3 that imports numpy, pandas, pyplot", lambda s: processes(options.spawn, s, 1, cold)
+        yield "one_shot_data", "one-shot in data that does, 1 at once", lambda s: requests(options.url, s, 1, WITH_DATA)
+        yield "data_each_20_ms", "one-shot in data that does, 20 ms between", lambda s: oneshots.spaced(
+            options.url, s, 20, {"method": WITH_DATA[0], "path": WITH_DATA[1], "body": WITH_DATA[2]})
     yield "session_new", "new session to first result", lambda s: sessions.repeated(options.url, s, sessions.new_session)
     yield "after_look", "1+1 right after 1+1", lambda s: sessions.with_one_session(options.url, s, sessions.after_look)
     yield "after_change", "1+1 right after x = 1 (waits for the copy)", lambda s: sessions.with_one_session(options.url, s, sessions.after_change)
@@ -112,6 +122,8 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--against", help="another service, for the same one-shots")
     parser.add_argument("--request", help="a file with its request: METHOD, PATH, BODY and a Lua pattern of the answer, a line each")
+    parser.add_argument("--rows", help="these alone, between commas")
+    parser.add_argument("--environment", help="the folder of the environment data")
     options = parser.parse_args()
     options.url = urllib.parse.urlunsplit(urllib.parse.urlsplit(options.url)[:2] + ("/", "", ""))
 
@@ -123,19 +135,23 @@ def main():
         if len(options.request) != 4:
             parser.error("--request: expected four lines: METHOD, PATH, BODY and a Lua pattern")
     table = list(rows(options))
+    if options.rows:
+        table = [row for row in table if row[0] in options.rows.split(",")]
     results = {key: [] for key, _, _ in table}
     for number in range(options.rounds):
         for key, title, measure in table:
-            if key == "warm_1":  # the sessions are there for these rows only: many processes make forks slower
+            if key == next((k for k, _, _ in table if k.startswith("warm_")), None):  # the sessions are there for these rows only: many processes make forks slower
                 sessions.make_warm(options.url)
             print(f"round {number + 1} of {options.rounds}: {title}", end=" ", flush=True)
             measure(1)  # warm up
             got = measure(options.seconds)
             print(f"{milliseconds(got['p50_us'])}, {got['per_second']:.0f}/s", flush=True)
             results[key].append(got)
-        sessions.delete_warm(options.url)
-    print(f"memory of {sessions.IDLE_SESSIONS} idle sessions", flush=True)
-    idle = sessions.idle_memory(options.url)
+        if any(key.startswith("warm_") for key, _, _ in table):
+            sessions.delete_warm(options.url)
+    if not options.rows:
+        print(f"memory of {sessions.IDLE_SESSIONS} idle sessions", flush=True)
+        idle = sessions.idle_memory(options.url)
     merged = {key: merge(list_) for key, list_ in results.items()}
 
     print(f"\n{'':46}{'p50':>12}{'p99':>12}{'a second':>12}")
@@ -143,6 +159,14 @@ def main():
         row = merged[key]
         notes = "".join(f"  {row[name]} {name}" for name in ("refused", "wrong", "failed") if row[name])
         print(f"{title:46}{milliseconds(row['p50_us']):>12}{milliseconds(row['p99_us']):>12}{row['per_second']:>12.0f}{notes}")
+
+    if {"one_shot_data", "data_each_20_ms", "one_shot_1", "one_shot_each_20_ms", "cold_data"} <= set(merged):
+        with_data, spaced = merged["one_shot_data"]["p50_us"], merged["data_each_20_ms"]["p50_us"]
+        print(f"\nthe imports in data / print(1) in base, 20 ms between, p50: {spaced / merged['one_shot_each_20_ms']['p50_us']:.2f}   (at most 1.5)")
+        print(f"the same one right after the other:              {with_data / merged['one_shot_1']['p50_us']:.2f}")
+        print(f"the imports in data / in a cold process, p50:    {spaced / merged['cold_data']['p50_us']:.4f}  (at most 0.02)")
+    if options.rows:
+        return 1 if any(row["wrong"] or row["failed"] for row in merged.values()) else 0
 
     ratios = {
         "latency_to_cold": merged["one_shot_1"]["p50_us"] / merged["cold_1"]["p50_us"],

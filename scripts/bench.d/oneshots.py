@@ -41,9 +41,9 @@ class OneShots:
         return (time.perf_counter() - began) * 1e6
 
 
-def spaced(url, seconds, pause_ms):
+def spaced(url, seconds, pause_ms, request=None):
     """One at a time with pauses: what is made ahead has gone cold meanwhile."""
-    client, times, end = OneShots(url), [], time.monotonic() + seconds
+    client, times, end = OneShots(url, request), [], time.monotonic() + seconds
     while time.monotonic() < end or len(times) < 3:
         time.sleep(pause_ms / 1000)
         times.append(client.once())

@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import STATE, Host, NothingLeft, Session, call, find_marked, fresh_mark, mark_code, needs_host, read, run, wait_until
+from service import ENVIRONMENT, STATE, Host, NothingLeft, Session, call, find_marked, fresh_mark, mark_code, needs_host, read, run, wait_until
 
 DESCRIPTORS = """
 import os
@@ -52,7 +52,7 @@ class Descriptors(unittest.TestCase):
     def test_nothing_of_another_run_is_mapped(self):
         got = run("import re\nprint(sorted({line.split(None, 5)[5].strip() for line in open('/proc/self/maps') if len(line.split(None, 5)) > 5}))")
         for path in ast.literal_eval(got["stdout"]):
-            self.assertRegex(path, r"^(/usr/lib/|/lib/|/memfd:mailbox|\[(heap|stack|vdso|vvar|vsyscall|anon.*|vvar_vclock)\]$|.*/zygote|/dev/zero)", path)
+            self.assertRegex(path, r"^(/usr/lib/|/lib/|/opt/|/memfd:mailbox|\[(heap|stack|vdso|vvar|vsyscall|anon.*|vvar_vclock)\]$|.*/zygote|/dev/zero)", path)
 
     def test_standard_streams_of_a_cell_do_not_reach_the_next(self):
         """A descriptor that a program kept open does not let it write into a later cell's output."""
@@ -144,7 +144,7 @@ class Files(unittest.TestCase):
         for word in ("EXECUTOR_", "VIVARIUM_", "SUDO", "SSH", "USER_FILES", os.uname().nodename, *((STATE, Host().group()) if STATE else ())):
             self.assertNotIn(word, text)
         names = ast.literal_eval(text.splitlines()[0])
-        self.assertEqual([n for n in names if n not in ("HOME", "LANG", "PATH", "TMPDIR") and not n.endswith("_NUM_THREADS")], [])
+        self.assertEqual([n for n in names if n not in ("HOME", "LANG", "PATH", "TMPDIR", *(("VIRTUAL_ENV", "MPLBACKEND", "MPLCONFIGDIR") if ENVIRONMENT else ())) and not n.endswith("_NUM_THREADS")], [])
 
     def test_devices_links_and_set_uid(self):
         got = run("""
@@ -238,7 +238,7 @@ class Filling(NothingLeft):
             with self.subTest(code[:40]):
                 free = self.free_memory()
                 got = run("import os, time\n" + code, timeout=4)
-                self.assertLessEqual(got["usage"]["memory_peak_bytes"], 128 << 20)
+                self.assertLessEqual(got["usage"]["memory_peak_bytes"], 256 << 20 if ENVIRONMENT else 128 << 20)
                 wait_until(lambda: self.free_memory() > free - (200 << 20), "the memory is free again")
 
     @staticmethod
@@ -339,7 +339,7 @@ class Neighbours(NothingLeft):
 
     def test_hash_seeds_and_addresses_differ_between_runs(self):
         seen = {run("print(hash('x'), id(object()))")["stdout"] for _ in range(8)}
-        self.assertGreater(len(seen), 2)
+        self.assertGreater(len(seen), 1 if ENVIRONMENT else 2)  # it has two zygotes
 
 
 class AfterAll(NothingLeft):

@@ -20,6 +20,8 @@ import urllib.parse
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 URL = os.environ.get("VIVARIUM_URL", "http://127.0.0.1:5000")
 STATE = os.environ.get("VIVARIUM_STATE_DIR", "")
+# The package environment of runs and sessions that name none; its profile's by default.
+ENVIRONMENT = {"environment": os.environ["VIVARIUM_ENVIRONMENT"]} if os.environ.get("VIVARIUM_ENVIRONMENT") else {}
 PATIENCE = 60  # seconds that a busy machine may need for anything
 
 
@@ -56,7 +58,7 @@ def call(method, path, body=None, url=URL, timeout=PATIENCE):
 
 def run(code, url=URL, **more):
     """A one-shot's result."""
-    answer = call("POST", "/api/v1/execute", {"code": code, **more}, url)
+    answer = call("POST", "/api/v1/execute", {"code": code, **ENVIRONMENT, **more}, url)
     if answer.status != 200:
         raise AssertionError(f"the run was refused: {answer!r}")
     return answer.json
@@ -94,7 +96,7 @@ class Session:
 
     def __init__(self, url=URL, **more):
         self.url = url
-        answer = call("POST", "/api/v1/sessions", more, url)
+        answer = call("POST", "/api/v1/sessions", {**ENVIRONMENT, **more}, url)
         if answer.status != 201:
             raise AssertionError(f"no session: {answer!r}")
         self.description = answer.json
@@ -271,6 +273,9 @@ class NothingLeft(unittest.TestCase):
         if not STATE:
             return
         self.host = Host()
+        if ENVIRONMENT:  # started by its first use
+            run("1")
+            wait_until(lambda: call("GET", "/api/v1/info").json["counters"]["pool_ready"] > 8, "its sandboxes are ready")
         before = self.host.steady()
 
         def compare():
