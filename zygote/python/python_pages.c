@@ -28,6 +28,7 @@ static const uintptr_t region_bytes = (uintptr_t)1 << 30;
 static bool refusing, refused, filled;
 static uintptr_t region;     /* where it begins; 0: the kernel chooses */
 static uintptr_t next_place; /* a wish for the next arena */
+static uintptr_t heap;       /* where that of malloc() begins */
 
 static uintptr_t page_bytes(void)
 {
@@ -97,6 +98,7 @@ void python_pages_install(void)
 {
 	PyObjectArenaAllocator allocator = { NULL, allocate, release };
 
+	heap = (uintptr_t)sbrk(0);
 	PyObject_SetArenaAllocator(&allocator);
 	choose_region();
 }
@@ -105,13 +107,23 @@ void python_pages_install(void)
  * writes to is split and copied in small pages as before. Only a hint: what
  * cannot be collapsed stays as it is (Linux before 6.1, or a range that is not
  * one mapping). */
-static void collapse(void)
+static void collapse(uintptr_t from, uintptr_t to)
 {
 	enum { COLLAPSE = 25 }; /* MADV_COLLAPSE, missing in older headers */
 	const uintptr_t huge = (uintptr_t)2 << 20;
 
-	for (uintptr_t at = region; region && at + huge <= next_place; at += huge)
+	for (uintptr_t at = (from + huge - 1) & ~(huge - 1); at + huge <= to; at += huge)
 		(void)madvise((void *)at, huge, COLLAPSE);
+}
+
+/* What malloc() holds for libraries in C. Where that is little, splitting for what
+ * programs write to would cost more than the copying of entries. */
+static void collapse_heap(void)
+{
+	const uintptr_t much = (uintptr_t)8 << 20, end = (uintptr_t)sbrk(0);
+
+	if (end - heap >= much)
+		collapse(heap, end);
 }
 
 /* What is taken here is never given back: it belongs to every fork. From now on
@@ -131,7 +143,9 @@ void python_pages_fill(void)
 		}
 	}
 	filled = true;
-	collapse();
+	if (region)
+		collapse(region, next_place);
+	collapse_heap();
 }
 
 void python_pages_scatter(void)
