@@ -8,7 +8,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import PATIENCE, Session, begin, call, find_marked, finish, fresh_mark, mark_code, needs_host, wait_until
+from service import PATIENCE, STATE, Session, begin, call, find_marked, finish, fresh_mark, mark_code, needs_host, wait_until
 
 
 class WithSession(unittest.TestCase):
@@ -88,6 +88,25 @@ class Namespace(WithSession):
                              "assert not libc.timer_create(1, ctypes.byref(event), ctypes.byref(timer))\n"
                              "assert not libc.timer_settime(timer, 0, (ctypes.c_long * 4)(0, 0, 0, 200000000), None)")
         wait_until(lambda: self.session.execute("1")["stdout"] == "called", "it is called", 20)
+
+    @needs_host
+    def test_writing_between_cells_is_nobodys_work(self):
+        """A thread that goes on writing waits; the executor does not read for nothing."""
+        def executor_cpu():
+            with open(os.path.join(STATE, "executor.pid"), encoding="ascii") as file:
+                pid = file.read().split()[0]
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+        with Session() as session:
+            session.execute("import threading\ndef write():\n    while True: print('x' * 1000)\n"
+                            "threading.Thread(target=write, daemon=True).start()")
+            time.sleep(0.3)  # the pipe is full by then
+            before = executor_cpu()
+            time.sleep(1)
+            self.assertLess(executor_cpu() - before, 0.2)
+            self.assertEqual(session.value("1 + 1"), "2")
 
     def test_threads_live_on(self):
         self.session.execute("import threading\nasked, told = threading.Event(), threading.Event()\n"

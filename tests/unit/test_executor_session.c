@@ -28,7 +28,7 @@ static struct {
 	struct waiter *waiters[64];
 	size_t waiter_count;
 	int enter_error, begin_error, restore_error, checkpoint_error, input_error;
-	bool fresh, checkpointed, idle, has_room, held, interrupted, cleared;
+	bool unread, fresh, checkpointed, idle, has_room, held, interrupted, cleared;
 	size_t checkpoints, dropped;
 	uint64_t memory_bytes;
 	int sandboxes, runs, places; /* that are out */
@@ -83,6 +83,12 @@ bool sandbox_checkpointed(const struct sandbox *sandbox)
 {
 	assert_ptr_equal(sandbox, a_sandbox);
 	return below.checkpointed;
+}
+
+void sandbox_hold_output(struct sandbox *sandbox, bool hold)
+{
+	assert_ptr_equal(sandbox, a_sandbox);
+	below.unread = hold;
 }
 
 size_t sandbox_checkpoints(struct sandbox *sandbox)
@@ -683,7 +689,9 @@ static void test_cells_in_order(void **unused)
 
 	(void)unused;
 	let_in();
+	assert_true(below.unread); /* between jobs */
 	ask(&one, TICKET_CELL);
+	assert_false(below.unread);
 	ask(&two, TICKET_CELL);
 	let_in();
 	print("hello");
