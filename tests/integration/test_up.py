@@ -271,7 +271,7 @@ class Life(unittest.TestCase):
 
     def test_what_runs_is_answered_by_whom_it_was_sent_to(self):
         answers = []
-        thread = threading.Thread(target=lambda: answers.append(self.service.call("POST", "/api/v1/execute", {"code": "import time; time.sleep(4); print('late')"})))
+        thread = threading.Thread(target=lambda: answers.append(self.service.call("POST", "/api/v1/execute", {"code": "import time; time.sleep(20); print('late')"})))
         thread.start()
         time.sleep(0.5)
         self.assertEqual(script("up", "--detach", "--no-install", "--restart", "--state-dir", self.service.state).returncode, 0)
@@ -398,7 +398,8 @@ class Ends(unittest.TestCase):
         subprocess.run(f"tar -c --exclude=./.git --exclude='./build-*' --exclude=./build/run --exclude=./build/client-venv --exclude=node_modules . | tar -x -C {tree} && touch -r configure {tree}/configure"
                        f" && rm {tree}/build/bin/executor && chown -R nobody {tree}", shell=True, check=True, cwd=ROOT)
         done = subprocess.run([tree + "/scripts/up", "--detach", "--no-install", "--port", str(self.service.port)], capture_output=True, text=True, timeout=400,
-                              stdin=subprocess.DEVNULL, env={k: v for k, v in os.environ.items() if k != "VIVARIUM_NO_BUILD"}, check=False)
+                              stdin=subprocess.DEVNULL, check=False,
+                              env={**{k: v for k, v in os.environ.items() if k != "VIVARIUM_NO_BUILD"}, "CCACHE_DISABLE": "1"})  # nobody has no home
         state = f"/var/lib/vivarium-{self.service.port}"
         self.addCleanup(shutil.rmtree, state, True)
         self.addCleanup(script, "down", "--state-dir", state)
