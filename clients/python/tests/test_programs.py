@@ -126,7 +126,7 @@ def test_run_interrupted(terminal: Callable[..., Terminal]) -> None:
 
 def test_repl(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
     one = terminal("repl")
-    one.expect("Python 3.*>>> ")
+    one.expect(r"Python 3[^>]*>>> ")
     one.enter("def double(x):")
     one.expect(r"\.\.\. ")
     one.enter("    return 2 * x")

@@ -55,15 +55,16 @@ class Cut(threading.Thread):
             threading.Thread(target=self._pass, args=[client, service], daemon=True).start()
             answer, streamed = b"", 0
             while data := service.recv(65536):
-                answer = (answer + data)[-4096:]
-                streaming = streamed > 0 or b"text/event-stream" in answer
-                if streaming and self._after:
+                answer += data
+                if self._after and (streamed or b"text/event-stream" in answer):
+                    data = data[: self._after[0] - streamed]
                     streamed += len(data)
-                    if streamed > self._after[0]:
-                        self._after.pop(0)
-                        self.broken += 1
-                        break
                 client.sendall(data)
+                if self._after and streamed >= self._after[0]:
+                    self._after.pop(0)
+                    self.broken += 1
+                    break
+                answer = answer[-100:]
             for end in (client, service):  # closing alone would wait for who still reads
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)

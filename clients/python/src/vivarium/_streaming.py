@@ -33,10 +33,10 @@ class StreamState:
         self.finished: Finished | None = None
         self.last_event_id: str | None = first.headers.get("Last-Event-ID")
         self.execution = execution
-        self.session_id: str | None = None
         self._first = as_stream(first)
         self._follow = follow
         self._opened = False
+        self._started = False
         self._resumes = 0
         self._decoder = Decoder()
 
@@ -72,7 +72,9 @@ class StreamState:
         self.last_event_id = message.id or self.last_event_id
         self._resumes = 0
         if isinstance(event, Started):
-            self.session_id = event.session_id
+            if self._started:  # the beginning of the connection, and not of the program
+                return
+            self._started = True
             self.execution = event.execution
         elif isinstance(event, Finished):
             self.finished = event

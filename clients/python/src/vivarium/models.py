@@ -270,6 +270,8 @@ class CellInfo:
     execution: int
     started: datetime | None
     code: str
+    running: bool
+    waits_for_input: bool
     status: Status | None
     reason: str | None
     state: State | None
@@ -277,7 +279,10 @@ class CellInfo:
     execution_time: float | None
     stdout: str
     stderr: str
+    lost_bytes: int
+    """How much of it is no longer kept."""
     outputs: tuple[Output, ...]
+    """Not in `Session.cells()`."""
     raw: Json = field(repr=False)
 
     @classmethod
@@ -286,6 +291,8 @@ class CellInfo:
             execution=body["execution"],
             started=_time(body["started"]),
             code=body["code"],
+            running=body["running"],
+            waits_for_input=body["waits_for_input"],
             status=body.get("status"),
             reason=body.get("reason"),
             state=body.get("state"),
@@ -293,14 +300,10 @@ class CellInfo:
             execution_time=body.get("execution_time"),
             stdout=body["stdout"],
             stderr=body["stderr"],
+            lost_bytes=body["lost_bytes"],
             outputs=tuple(Output.from_json(output) for output in body.get("outputs") or ()),
             raw=body,
         )
-
-    @property
-    def running(self) -> bool:
-        """Does it still run?"""
-        return self.status is None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ at the prompt:
 """
 HELP = EPILOG.partition("\n")[2]
 HISTORY_LINES = 5000
+LEAVE = ("exit", "quit", "exit()", "quit()")  # to a result, exit() is an end like any other
 
 
 def add_parser(commands: Any) -> None:
@@ -67,6 +68,8 @@ class Repl:
         while True:
             try:
                 code = read_cell()
+                if code.strip() in LEAVE:
+                    return 0
                 if code.strip():
                     result = self._run(code)
                     if result is not None and result.reason == "exit":
@@ -84,8 +87,6 @@ class Repl:
         if word.startswith("%"):
             self._command(word)
             return None
-        if word in ("exit", "quit"):
-            raise EOFError
         result = self._program.show(self._session.stream(code, interactive=True, timeout=self._timeout))
         if result.result not in (None, "None"):
             print(result.result)
