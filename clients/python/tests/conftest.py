@@ -25,8 +25,9 @@ URL = os.environ.get("VIVARIUM_URL", "http://127.0.0.1:5000")
 
 def _service_streams() -> bool:
     try:
-        with vivarium.Client(URL) as client, client.stream("1") as stream:
-            return stream.wait().ok
+        with vivarium.Client(URL, retry=vivarium.Retry(attempts=1)) as client:
+            with client.create_session() as session:
+                return session.cells() == []
     except vivarium.VivariumError:
         return False
 
