@@ -1,0 +1,186 @@
+#define _GNU_SOURCE
+#include "executor/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "executor/selftest/doctor.h"
+
+enum { STOP_POLL_US = 20000 };
+
+static const struct operation operations[] = {
+	[FRAME_EXECUTE] = { FRAME_REQUEST_MAX, oneshot_handle },
+	[FRAME_EVALUATE] = { FRAME_REQUEST_MAX, evaluate_handle },
+	[FRAME_SESSION_CREATE] = { 4096, session_handle_create },
+	[FRAME_SESSION_EXECUTE] = { FRAME_REQUEST_MAX, session_handle_execute },
+	[FRAME_SESSION_INTERRUPT] = { 4096, session_handle_interrupt },
+	[FRAME_SESSION_RESET] = { 4096, session_handle_reset },
+	[FRAME_SESSION_UNDO] = { 4096, session_handle_undo },
+	[FRAME_SESSION_VARIABLES] = { 4096, session_handle_variables },
+	[FRAME_SESSION_SHOW] = { 4096, session_handle_show },
+	[FRAME_SESSION_LIST] = { 4096, session_handle_list },
+	[FRAME_SESSION_HISTORY] = { 4096, session_handle_history },
+	[FRAME_SESSION_DELETE] = { 4096, session_handle_delete },
+	[FRAME_SESSION_WORKSPACE] = { 4096, session_handle_workspace },
+	[FRAME_SESSION_RUN] = { FRAME_REQUEST_MAX, session_handle_run },
+	[FRAME_SESSION_STDIN] = { FRAME_REQUEST_MAX, session_handle_stdin },
+	[FRAME_SESSION_CELLS] = { 4096, session_handle_cells },
+	[FRAME_SESSION_CELL] = { 4096, session_handle_cell },
+	[FRAME_INFO] = { 4096, info_handle },
+};
+
+/* -- shutting down -------------------------------------------------------------- */
+
+/* The loop ends when the last sandbox has been torn down. */
+static void stop_if_gone(struct daemon *daemon)
+{
+	if (daemon->ending && !sandboxes_count(daemon->executor.sandboxes))
+		loop_stop(daemon->executor.loop);
+}
+
+static void end_everything(struct daemon *daemon)
+{
+	struct executor *executor = &daemon->executor;
+
+	if (daemon->ending)
+		return;
+	daemon->ending = true;
+	loop_clear_timer(executor->loop, &daemon->stop);
+	sessions_end_all(executor);
+	server_free(executor->server);
+	executor->server = NULL;
+	doctor_free(executor->doctor);
+	executor->doctor = NULL;
+	environments_close(executor->environments);
+	stop_if_gone(daemon);
+}
+
+/* What runs may go on for a while; then it is over. */
+static void on_stop_timer(struct loop_timer *timer)
+{
+	struct daemon *daemon = LOOP_OWNER(timer, struct daemon, stop);
+	struct executor *executor = &daemon->executor;
+	bool over = !executor->server || !server_calls(executor->server) ||
+		    loop_now_us() >= daemon->stop_at_us;
+
+	if (over ||
+	    loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US, on_stop_timer))
+		end_everything(daemon);
+}
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = LOOP_OWNER(source, struct daemon, signals);
+	struct executor *executor = &daemon->executor;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof info) != sizeof info)
+		return;
+	log_info("signal %u: stopping", info.ssi_signo);
+	if (executor->stopping) { /* the second one: at once */
+		end_everything(daemon);
+		return;
+	}
+	executor->stopping = true;
+	daemon->stop_at_us = loop_now_us() + executor->options.shutdown_ms * 1000;
+	if (executor->server)
+		server_stop(executor->server);
+	on_stop_timer(&daemon->stop);
+}
+
+/* -- what the parts tell ---------------------------------------------------------- */
+
+void daemon_on_gone(void *context)
+{
+	struct daemon *daemon = context;
+
+	environments_refill(daemon->executor.environments);
+	stop_if_gone(daemon);
+}
+
+void daemon_on_available(void *context)
+{
+	struct daemon *daemon = context;
+
+	admission_pump(daemon->executor.admission);
+}
+
+/* Who waits for the environment need not wait; without base, nobody needs us. */
+void daemon_on_broken(void *context, struct environment *environment)
+{
+	struct daemon *daemon = context;
+	struct executor *executor = &daemon->executor;
+
+	admission_expel(executor->admission, environment_pool(environment));
+	if (environment != environments_base(executor->environments))
+		return;
+	log_error("not serving: no zygote can start; the lines above say why");
+	daemon->exit_status = EXIT_UNSAFE;
+	end_everything(daemon);
+}
+
+void daemon_on_tried(struct executor *executor, bool well)
+{
+	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
+
+	daemon->exit_status = well ? 0 : EXIT_FAILURE;
+	end_everything(daemon);
+}
+
+void daemon_on_examined(struct executor *executor)
+{
+	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
+
+	doctor_log(executor->doctor);
+	if (daemon->doctor_only)
+		doctor_print(executor->doctor, stdout);
+	if (!doctor_healthy(executor->doctor)) {
+		log_error(
+			"not serving: a wall of the sandbox does not hold; see executor --doctor");
+		daemon->exit_status = EXIT_UNSAFE;
+		end_everything(daemon);
+		return;
+	}
+	if (daemon->doctor_only) {
+		end_everything(daemon);
+		return;
+	}
+	int error = server_new(
+		&(struct server_config){ .loop = executor->loop,
+					 .path = executor->options.socket,
+					 .peer = executor->peer,
+					 .operations = operations,
+					 .operation_count = sizeof operations / sizeof *operations,
+					 .context = executor },
+		&executor->server);
+	if (error) {
+		log_error("cannot listen on %s: %s", executor->options.socket, strerror(-error));
+		daemon->exit_status = EXIT_UNSAFE;
+		end_everything(daemon);
+		return;
+	}
+	log_info("serving on %s, cgroups %s, every wall holds", executor->options.socket,
+		 cgroup_tree_version(executor->cgroups));
+}
+
+/* -- signals -------------------------------------------------------------------------- */
+
+int daemon_watch_signals(struct daemon *daemon)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno
+		      : loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
+}
