@@ -1,5 +1,6 @@
 // What happens while a program runs: output, input, pictures, reloads, a broken connection.
-import { api, assert, test, until } from './support.mjs';
+import { connect, createServer } from 'node:net';
+import { api, assert, test, until, url } from './support.mjs';
 
 /** A picture without any package: a square of one colour. */
 const PICTURE = `import struct, zlib
@@ -112,18 +113,45 @@ test('a run goes on through a reload', async (person) => {
 	assert.match(await person.outcome(), /^Finished/);
 });
 
-test('a broken connection is taken up again', async (person) => {
+/** A way to the service whose connections can be cut. */
+async function wire() {
+	const { hostname, port } = new URL(url);
+	const ends = new Set();
+	const server = createServer((near) => {
+		const far = connect(Number(port), hostname);
+		for (const [end, other] of [[near, far], [far, near]]) {
+			ends.add(end);
+			end.pipe(other);
+			end.on('error', () => other.destroy());
+			end.on('close', () => ends.delete(end) && other.destroy());
+		}
+	});
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	return {
+		base: `http://127.0.0.1:${server.address().port}`,
+		cut: () => ends.forEach((end) => end.destroy()),
+		close: () => server.close(),
+	};
+}
+
+test('a broken connection is taken up again', async (_, enter) => {
+	const { base, cut, close } = await wire();
+	const person = await enter({ base });
 	person.expectErrors(/Failed to load resource: net::ERR_/);
+	let resumed = 0;
+	person.page.on('request', (request) => (resumed += /\/cells\/1$/.test(request.url()) && 'last-event-id' in request.headers()));
 	await press(person, 'import time\nfor i in range(20):\n    print("tick", i, flush=True)\n    time.sleep(0.15)');
 	await until(async () => (await person.lastRun.innerText()).includes('tick 3'));
-	await person.context.setOffline(true);
-	await person.page.waitForTimeout(500);
-	await person.context.setOffline(false);
+	cut();
+	await until(async () => (await person.lastRun.innerText()).includes('tick 8'));
+	cut();
 	await person.ended();
 	const ticks = (await person.printed()).trim().split('\n');
 	assert.deepEqual(ticks, Array.from({ length: 20 }, (_, i) => `tick ${i}`));
+	assert.ok(resumed >= 2, 'the connection did not break');
 	assert.match(await person.outcome(), /^Finished/);
-});
+	close();
+}, { alone: true });
 
 test('two windows see the same run', async (person, enter) => {
 	await person.run('shared = 1');
