@@ -31,6 +31,7 @@ struct run {
 	enum reason met;    /* the limit that was met, or REASON_INTERRUPTED */
 	uint64_t met_limit;
 	bool held;
+	bool refused; /* the process limit kept it from its first process */
 	bool over;
 	struct buffer ahead; /* input that nobody has asked for yet */
 	bool end_of_input;
@@ -112,6 +113,8 @@ static enum reason killed_by(const struct run *run)
 {
 	struct cgroup_usage usage;
 
+	if (run->refused)
+		return REASON_PROCESSES;
 	if (sandbox_read_usage(run->config.sandbox, &usage))
 		return REASON_NONE;
 	if (usage.oom_kills > run->before.oom_kills)
@@ -332,6 +335,15 @@ static void on_died(void *context, struct sandbox *sandbox, int status)
 	conclude(run, is_command(run) ? REMAINS_IDLE : REMAINS_KILLED);
 }
 
+/* A command's first process: died() follows. */
+static void on_refused(void *context, struct sandbox *sandbox)
+{
+	struct run *run = context;
+
+	(void)sandbox;
+	run->refused = true;
+}
+
 static void on_failed(void *context, struct sandbox *sandbox)
 {
 	struct run *run = context;
@@ -393,6 +405,7 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 								    .display = on_display,
 								    .input = on_input,
 								    .died = on_died,
+								    .refused = on_refused,
 								    .failed = on_failed,
 								    .context = run });
 	int error = start(run);
