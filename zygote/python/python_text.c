@@ -26,14 +26,17 @@ enum { CHUNK_MAX = PIPE_BUF };
 struct channel {
 	struct mailbox_text *text;   /* where it lies now: one of the next two */
 	struct mailbox_text *shared; /* in the mailbox, or NULL */
-	struct mailbox_text own;
-	bool is_child; /* of the program: `shared` is another's */
-	dev_t device;  /* the job's descriptor */
+	struct mailbox_text *own;    /* of this process */
+	bool is_child;               /* of the program: `shared` is another's */
+	dev_t device;                /* the job's descriptor */
 	ino_t inode;
 	uint64_t flushed_ms;
 };
 
+/* The rings lie apart: a fork copies each page that it writes to, so what is written at
+ * every fork lies together, and a ring is left alone where there is nothing in it. */
 static struct channel channels[CHANNELS];
+static struct mailbox_text own_texts[CHANNELS];
 static bool streaming;
 
 static struct channel *channel_of(int fd)
@@ -65,6 +68,8 @@ static uint32_t count(struct mailbox_text *text)
 
 static void clear(struct mailbox_text *text)
 {
+	if (!atomic_load(&text->head) && !atomic_load(&text->tail) && !atomic_load(&text->holder))
+		return;
 	atomic_store(&text->head, 0);
 	atomic_store(&text->tail, 0);
 	atomic_store(&text->holder, TEXT_FREE);
@@ -86,7 +91,7 @@ void python_text_share(struct mailbox *mailbox)
 		channel->is_child = false;
 		channel->text = channel->shared;
 		clear(channel->shared);
-		clear(&channel->own);
+		clear(channel->own);
 	}
 }
 
@@ -113,7 +118,7 @@ static void choose_place(struct channel *channel)
 	bool for_all = channel->shared && !channel->is_child && fstat(fd_of(channel), &info) == 0 &&
 		       info.st_dev == channel->device && info.st_ino == channel->inode;
 
-	channel->text = for_all ? channel->shared : &channel->own;
+	channel->text = for_all ? channel->shared : channel->own;
 }
 
 /* -- forks of the program -------------------------------------------------------------- */
@@ -126,38 +131,39 @@ static void copy_for_child(void)
 		uint32_t waiting = count(channel->text);
 		uint32_t tail = atomic_load(&channel->text->tail);
 
-		if (channel->text == &channel->own || !waiting)
+		if (channel->text == channel->own || !waiting)
 			continue;
-		clear(&channel->own);
+		clear(channel->own);
 		for (uint32_t n = 0; n < waiting; n++)
-			channel->own.bytes[n] =
+			channel->own->bytes[n] =
 				channel->text->bytes[(tail + n) % MAILBOX_TEXT_BYTES];
-		atomic_store(&channel->own.head, waiting);
+		atomic_store(&channel->own->head, waiting);
 	}
 }
 
 static void stay_parent(void)
 {
 	for (int i = 0; i < CHANNELS; i++) {
-		if (channels[i].text != &channels[i].own)
-			clear(&channels[i].own);
+		if (channels[i].text != channels[i].own)
+			clear(channels[i].own);
 	}
 }
 
 static void become_child(void)
 {
 	for (int i = 0; i < CHANNELS; i++) {
-		channels[i].text = &channels[i].own;
+		channels[i].text = channels[i].own;
 		channels[i].is_child = true;
 		/* another thread may have been flushing it */
-		atomic_store(&channels[i].own.holder, TEXT_FREE);
+		if (atomic_load(&channels[i].own->holder))
+			atomic_store(&channels[i].own->holder, TEXT_FREE);
 	}
 }
 
 int python_text_prepare(void)
 {
 	for (int i = 0; i < CHANNELS; i++)
-		channels[i].text = &channels[i].own;
+		channels[i].text = channels[i].own = &own_texts[i];
 	if (!pthread_atfork(copy_for_child, stay_parent, become_child))
 		return 0;
 	PyErr_NoMemory();
