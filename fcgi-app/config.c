@@ -62,6 +62,12 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 		{ "body_bytes", SETTING_NUMBER, &c->body_bytes, "4194304", 1024, 8388608, NULL,
 		  "largest request body; nginx is to know it too (FCGI_APP_BODY_BYTES where it is "
 		  "started) and lets 64 KiB more through, so that the refusal is ours" },
+		{ "upload_bytes", SETTING_NUMBER, &c->upload_bytes, "67108864", 1024, 1ull << 40,
+		  NULL,
+		  "largest file or archive put into a workspace; nginx is to know it too, as "
+		  "body_bytes" },
+		{ "spool_bytes", SETTING_NUMBER, &c->spool_bytes, "536870912", 1024, 1ull << 40,
+		  NULL, "archives that are being taken in at once, all together, in user_files" },
 		{ "json_values", SETTING_NUMBER, &c->json_values, "100000", 100, 10000000, NULL,
 		  "values in a JSON body" },
 		{ "code_bytes", SETTING_NUMBER, &c->code_bytes, "1048576", 1, 2097152, NULL,

@@ -33,6 +33,8 @@ struct config {
 	uint64_t streams, client_streams;
 	uint64_t stack_kib;
 	uint64_t body_bytes;
+	uint64_t upload_bytes; /* of a file or an archive */
+	uint64_t spool_bytes;  /* of all archives that are being taken in */
 	uint64_t json_values;
 	uint64_t code_bytes;
 	uint64_t stdin_bytes;

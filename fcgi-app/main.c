@@ -1,14 +1,16 @@
 /* main.c - the FastCGI application.
  *
  * Theory of operation. One process, one user without privileges, many threads.
- * nginx connects to our UNIX socket and keeps its connections; each thread
- * serves one connection at a time (gateway_fastcgi.c) and has one connection of
- * its own to the executor (executor_client.c). A request goes through
- * exchange.c: host, path, route (routes.c), body, handler, answer, log line. A
- * handler is one call of one dialect: it parses with typed getters
- * (json_input.c), fills one struct exec_request, asks (run.c), and renders the
- * struct outcome. No user code runs here, and no name that a client sent reaches
- * the file system except through files.c.
+ * nginx connects to our UNIX socket and keeps its connections, which wait in one
+ * epoll set (connections.c). A thread that has read a request's head serves it if
+ * its client has a place free, else it waits (workers.c, lanes.c); each thread has
+ * one connection of its own to the executor (executor_client.c). A request goes
+ * through exchange.c: host, path, route (routes.c), body, handler, answer, log line.
+ * A handler is one call of one dialect: it parses with typed getters
+ * (json_input.c), fills one struct exec_request, asks (exec_run.c), and renders the
+ * struct outcome, at the end or as events while it comes about (events.c). No user
+ * code runs here, and no name that a client sent reaches the file system except
+ * through files.c.
  *
  * The main thread waits for SIGTERM, then stops the threads: those that wait
  * are woken, those that serve finish. Without a socket to listen at and with
@@ -58,6 +60,10 @@ static int check_config(const struct config *config, char error[SETTINGS_ERROR_B
 	}
 	if (config->quick_threads >= config->threads) {
 		snprintf(error, SETTINGS_ERROR_BYTES, "quick_threads must be below threads");
+		return -EINVAL;
+	}
+	if (config->upload_bytes > config->spool_bytes) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "upload_bytes must not be above spool_bytes");
 		return -EINVAL;
 	}
 	if (config->code_bytes > config->body_bytes) {

@@ -67,13 +67,13 @@ const struct route routes[] = {
 	{ METHOD_GET, "/api/v1/sessions/{id}/files/{path...}", session_files_get, DIALECT_NATIVE,
 	  ROUTE_WORK },
 	{ METHOD_PUT, "/api/v1/sessions/{id}/files/{path...}", session_files_put, DIALECT_NATIVE,
-	  ROUTE_WORK },
+	  ROUTE_WORK | ROUTE_BODY_LATER },
 	{ METHOD_DELETE, "/api/v1/sessions/{id}/files/{path...}", session_files_delete,
 	  DIALECT_NATIVE, 0 },
 	{ METHOD_GET, "/api/v1/sessions/{id}/files.tar", session_archive_get, DIALECT_NATIVE,
 	  ROUTE_WORK },
 	{ METHOD_PUT, "/api/v1/sessions/{id}/files.tar", session_archive_put, DIALECT_NATIVE,
-	  ROUTE_WORK },
+	  ROUTE_WORK | ROUTE_BODY_LATER },
 };
 
 const size_t routes_count = sizeof routes / sizeof *routes;

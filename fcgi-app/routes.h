@@ -18,6 +18,7 @@ enum route_flag {
 	ROUTE_PRIVATE = 1, /* loopback and private addresses only */
 	ROUTE_WORK = 2,    /* runs code, waits for what runs it, or moves many bytes */
 	ROUTE_EVENTS = 4,  /* the answer may be a stream of events */
+	ROUTE_BODY_LATER = 8, /* the handler reads the body: up to upload_bytes (upload.h) */
 };
 
 struct route {

@@ -189,6 +189,7 @@ void service_info(struct exchange *exchange)
 	write_all(&writer, "counters", FIELD_COUNTER, &answer);
 	writer_open_object(&writer, "limits");
 	writer_unsigned(&writer, "body_bytes", exchange->config->body_bytes);
+	writer_unsigned(&writer, "upload_bytes", exchange->config->upload_bytes);
 	writer_unsigned(&writer, "code_bytes", exchange->config->code_bytes);
 	writer_unsigned(&writer, "stdin_bytes", exchange->config->stdin_bytes);
 	writer_unsigned(&writer, "evaluate_cases", exchange->config->evaluate_cases);

@@ -101,7 +101,8 @@ static int check_condition(int parent_fd, const char *name, const struct files_c
 /* All there is to a file but its name. */
 static int fill(int fd, const void *bytes, size_t length, const struct files_write *how)
 {
-	int failed = files_write_bytes(fd, bytes, length);
+	int failed =
+		how->from ? files_write_from(fd, how->from) : files_write_bytes(fd, bytes, length);
 
 	if (!failed && how->modified &&
 	    futimens(fd, (struct timespec[2]){ *how->modified, *how->modified }))
@@ -113,21 +114,34 @@ static int fill(int fd, const void *bytes, size_t length, const struct files_wri
 	return failed;
 }
 
+/* The mode of the file that is replaced: a script stays one that can be run. */
+static mode_t mode_for(int parent_fd, const char *name, const struct files_write *how)
+{
+	struct stat found;
+
+	if (how->executable)
+		return 0755;
+	if (fstatat(parent_fd, name, &found, AT_SYMLINK_NOFOLLOW) || !S_ISREG(found.st_mode))
+		return 0644;
+	return (found.st_mode & 0777) | 0600;
+}
+
 /* Written and closed under its temporary name. close() tells of errors that the
  * file system kept to itself until then. */
-static int fill_temporary(int parent_fd, const void *bytes, size_t length,
+static int fill_temporary(int parent_fd, const char *name, const void *bytes, size_t length,
 			  const struct files_write *how, char ret_name[FILES_TEMPORARY_BYTES])
 {
+	mode_t mode = mode_for(parent_fd, name, how);
 	int failed = files_make_temporary_name(ret_name);
 	int fd;
 
 	if (failed)
 		return failed;
 	fd = openat(parent_fd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    how->executable ? 0755 : 0644);
+		    0600);
 	if (fd < 0)
 		return -errno;
-	failed = fill(fd, bytes, length, how);
+	failed = fchmod(fd, mode) ? -errno : fill(fd, bytes, length, how);
 	if (close(fd) && !failed)
 		failed = -errno;
 	if (failed)
@@ -167,7 +181,7 @@ int files_write(int root_fd, const struct files_path *path, const void *bytes, s
 
 	if (parent_fd < 0)
 		return parent_fd;
-	failed = fill_temporary(parent_fd, bytes, length, &how, temporary);
+	failed = fill_temporary(parent_fd, files_last_part(path), bytes, length, &how, temporary);
 	if (failed)
 		return failed;
 	failed = put_in_place(parent_fd, temporary, files_last_part(path), &how);

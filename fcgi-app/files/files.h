@@ -53,7 +53,15 @@ struct files_condition {
 	const void *context;
 };
 
+/* Bytes that come as they are asked for: how many were read, 0 at the end, or -errno. */
+struct files_source {
+	long (*read)(void *context, void *bytes, size_t capacity);
+	void *context;
+	uint64_t most; /* more are -EFBIG */
+};
+
 struct files_write {
+	const struct files_source *from; /* NULL, or what to write in place of the bytes */
 	bool make_directories;
 	bool durable;    /* on the disk before it is done: for what must outlive us */
 	bool executable; /* mode 0755 and not 0644 */
@@ -63,8 +71,9 @@ struct files_write {
 	bool *ret_replaced;                     /* NULL, or set: something had the name */
 };
 
-/* Put a whole file in place of whatever file had the name: a reader sees the old
- * one or the new one, and a failure leaves the old one. 0 or -errno. */
+/* Put a whole file in place of whatever file had the name, with that one's mode: a
+ * reader sees the old one or the new one, and a failure leaves the old one. 0 or
+ * -errno. */
 int files_write(int root_fd, const struct files_path *path, const void *bytes, size_t length,
 		struct files_write how);
 

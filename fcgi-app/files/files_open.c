@@ -12,7 +12,7 @@
 
 #include "common/owned.h"
 
-enum { TRIES = 8 };
+enum { TRIES = 8, COPY_BYTES = 32 << 10 };
 
 bool files_is_temporary(const char *name)
 {
@@ -113,6 +113,21 @@ int files_write_bytes(int fd, const void *bytes, size_t length)
 		}
 	}
 	return 0;
+}
+
+int files_write_from(int fd, const struct files_source *source)
+{
+	char bytes[COPY_BYTES];
+	uint64_t written = 0;
+	long got;
+	int failed = 0;
+
+	while (!failed && (got = source->read(source->context, bytes, sizeof bytes)) > 0) {
+		written += (uint64_t)got;
+		failed =
+			written > source->most ? -EFBIG : files_write_bytes(fd, bytes, (size_t)got);
+	}
+	return failed ? failed : (int)got;
 }
 
 /* ---- paths ---------------------------------------------------------------- */

@@ -38,5 +38,6 @@ DIR *files_open_stream(int root_fd, const char *path);
 
 /* All bytes to a file. 0 or -errno. */
 int files_write_bytes(int fd, const void *bytes, size_t length);
+int files_write_from(int fd, const struct files_source *source);
 
 #endif

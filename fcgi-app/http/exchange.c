@@ -83,38 +83,48 @@ static bool refuse_body(struct exchange *exchange, int status, const char *detai
 	return false;
 }
 
-/* The whole body into memory. A length above the limit is refused by its value,
- * before a byte is read. False when the answer has been given. */
+/* A length above the limit is refused by its value, before a byte is read. False when
+ * the answer has been given. */
+static bool check_length(struct exchange *exchange, size_t most)
+{
+	char detail[96];
+
+	snprintf(detail, sizeof detail, "the body is larger than the %zu bytes that are accepted",
+		 most);
+	if (content_length(exchange, &exchange->body_expected))
+		return refuse_body(exchange, 400, "Content-Length is not a number");
+	if (exchange->body_expected != SIZE_MAX && exchange->body_expected > most)
+		return refuse_body(exchange, 413, detail);
+	return exchange->body.length <= most || refuse_body(exchange, 413, detail);
+}
+
+/* The whole body into memory. False when the answer has been given. */
 static bool read_body(struct exchange *exchange)
 {
 	const struct gateway *gateway = exchange->gateway;
 	struct buffer *body = &exchange->body;
 	size_t most = exchange->config->body_bytes;
-	char detail[96];
-	size_t expected;
+	long got = 1;
 
+	if (exchange->route->flags & ROUTE_BODY_LATER)
+		return check_length(exchange, exchange->config->upload_bytes);
 	body->limit = most + 1; /* one byte more, to see that there is more */
-	snprintf(detail, sizeof detail, "the body is larger than the %zu bytes that are accepted",
-		 most);
-	if (content_length(exchange, &expected))
-		return refuse_body(exchange, 400, "Content-Length is not a number");
-	if (expected != SIZE_MAX && expected > most)
-		return refuse_body(exchange, 413, detail);
-	while (body->length < expected) {
-		size_t room = smaller(smaller(expected, body->limit) - body->length, READ_BYTES);
+	if (!check_length(exchange, most))
+		return false;
+	while (body->length < exchange->body_expected && got) {
+		size_t room = smaller(smaller(exchange->body_expected, body->limit) - body->length,
+				      READ_BYTES);
 
 		if (buffer_reserve(body, room))
 			return refuse_body(exchange, 503, "no memory for the body");
-		long got = gateway->read(gateway->context, body->data + body->length, room);
+		got = gateway->read(gateway->context, body->data + body->length, room);
 		if (got < 0)
 			return refuse_body(exchange, 400, "the body could not be read");
-		if (got == 0)
-			break;
 		body->length += (size_t)got;
 		if (body->length > most)
-			return refuse_body(exchange, 413, detail);
+			return check_length(exchange, most);
 	}
-	if (expected != SIZE_MAX && body->length < expected)
+	if (exchange->body_expected != SIZE_MAX && body->length < exchange->body_expected)
 		return refuse_body(exchange, 400, "the body ended early");
 	return true;
 }

@@ -41,6 +41,7 @@ struct exchange {
 	const struct route *route;                    /* NULL until one has matched */
 	struct text parameters[ROUTE_PARAMETERS_MAX]; /* decoded, NUL-terminated */
 	struct buffer body;
+	size_t body_expected; /* SIZE_MAX: not said */
 
 	/* the answer */
 	int status;

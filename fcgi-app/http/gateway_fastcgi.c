@@ -17,7 +17,7 @@
 #include "fcgi-app/execution/executor_client.h"
 #include "fcgi-app/http/exchange.h"
 
-enum { DRAIN_BYTES = 16 << 20 };
+enum { DRAIN_BYTES = 256 << 20 };
 
 struct request {
 	struct fastcgi *fastcgi;

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "fcgi-app/http/answer.h"
+#include "common/log.h"
 #include "fcgi-app/files/files_tar.h"
+#include "fcgi-app/files/upload.h"
 #include "fcgi-app/handlers.h"
 #include "fcgi-app/http/ids.h"
 #include "common/owned.h"
@@ -53,11 +55,33 @@ void session_archive_get(struct exchange *exchange)
 						     .context = tar });
 }
 
+/* The archive could not be taken in. */
+static void refuse_spool(struct exchange *exchange, int failed)
+{
+	char detail[160];
+
+	if (upload_refused(exchange, failed))
+		return;
+	log_error("event=spool_failed id=%s error=\"%s\"", exchange->id, strerror(-failed));
+	answer_header_number(exchange, "Retry-After", 1);
+	snprintf(detail, sizeof detail,
+		 "there is no room for another archive now: all that are being taken in may have "
+		 "%llu bytes (spool_bytes)",
+		 (unsigned long long)exchange->config->spool_bytes);
+	if (failed == -EDQUOT)
+		answer_problem(exchange, 507, detail);
+	else if (failed == -ENOSPC)
+		answer_problem(exchange, 507, "the volume of the saved files is full");
+	else
+		answer_problem(exchange, 503, "the archive could not be taken in");
+}
+
 /* Files that are there and not in the archive stay. */
 void session_archive_put(struct exchange *exchange)
 {
 	const char *encoding = exchange_variable(exchange, "HTTP_CONTENT_ENCODING");
-	char error[FILES_TAR_ERROR_BYTES], detail[FILES_TAR_ERROR_BYTES + 40];
+	char error[FILES_TAR_ERROR_BYTES] = "", detail[FILES_TAR_ERROR_BYTES + 40];
+	AUTO_SPOOL spool = { 0 };
 	int failed;
 
 	if (!id_is_valid(exchange))
@@ -69,8 +93,12 @@ void session_archive_put(struct exchange *exchange)
 	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
 	if (root < 0)
 		return;
-	failed = files_tar_extract(root, exchange->body.data, exchange->body.length,
-				   WORKSPACE_NODES_MAX, error);
+	failed = upload_spool(exchange, &spool);
+	if (failed) {
+		refuse_spool(exchange, failed);
+		return;
+	}
+	failed = files_tar_extract(root, spool.bytes, spool.length, WORKSPACE_NODES_MAX, error);
 	if (failed && *error) {
 		snprintf(detail, sizeof detail, "the archive is refused: %s", error);
 		answer_problem(exchange, 422, detail);

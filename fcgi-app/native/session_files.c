@@ -16,6 +16,7 @@
 #include "fcgi-app/http/json_input.h"
 #include "common/owned.h"
 #include "fcgi-app/native/session_view.h"
+#include "fcgi-app/files/upload.h"
 #include "fcgi-app/files/workspace.h"
 
 #define PATH_EXPECTED "must be a relative path in UTF-8 that stays inside the workspace"
@@ -276,6 +277,7 @@ void session_files_put(struct exchange *exchange)
 	struct files_condition only_if = { preconditions_hold, exchange };
 	struct files_path path;
 	struct stat written;
+	struct upload upload;
 	char etag[ETAG_BYTES];
 	bool replaced = false;
 	int failed;
@@ -285,19 +287,22 @@ void session_files_put(struct exchange *exchange)
 	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
 	if (root < 0)
 		return;
-	failed = files_write(root, &path, exchange->body.data, exchange->body.length,
-			     (struct files_write){ .make_directories = true,
+	upload_open(exchange, &upload);
+	failed = files_write(root, &path, NULL, 0,
+			     (struct files_write){ .from = &upload.source,
+						   .make_directories = true,
 						   .only_if = &only_if,
 						   .ret_written = &written,
 						   .ret_replaced = &replaced });
 	if (failed) {
-		refuse_change(exchange, failed);
+		if (!upload_refused(exchange, failed))
+			refuse_change(exchange, failed);
 		return;
 	}
 	answer_header(exchange, "ETag", etag_of(&written, etag));
 	struct json_writer writer = answer_open(exchange, replaced ? 200 : 201);
 	writer_string(&writer, "path", path.text);
-	writer_unsigned(&writer, "size", exchange->body.length);
+	writer_unsigned(&writer, "size", upload.length);
 	answer_finish(exchange, &writer);
 }
 

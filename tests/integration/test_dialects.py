@@ -89,6 +89,11 @@ class Workspaces(unittest.TestCase):
         got = call("POST", "/run", {"id": str(uuid.uuid4()), "cmd": ""})
         self.assertEqual((got.status, got.json["detail"]), (400, "Session does not exist"), got)
 
+    def test_a_child_that_is_killed_for_memory_is_named(self):
+        got = call("POST", "/run", {"id": self.session_id, "cmd": "python3 -c 'bytearray(1 << 30)[::4096] = b\"x\" * (1 << 18)' ; echo on"})
+        self.assertEqual((got.status, got.json["stdout"]), (200, "on\n"), got)
+        self.assertIn("emory", got.json["stderr"])
+
 
 class Strict(unittest.TestCase):
     def execute(self, code, **more):

@@ -178,7 +178,7 @@ class Files(WithSession):
             self.assertEqual(raw(method, files + path, b"x" if method == "PUT" else None).status, 404, (method, path))
 
     def test_limits(self):
-        self.assertEqual(raw("PUT", self.files + "/f", b"x" * (5 << 20)).status, 413)
+        self.assertEqual(raw("PUT", self.files + "/f", b"x" * (65 << 20)).status, 413)
         self.shell("head -c 62M /dev/zero >big")
         self.assertEqual(self.put("more", b"x" * (3 << 20)).status, 413)
         self.assertNotIn("more", self.list())

@@ -390,6 +390,8 @@ static int set_up(void **state)
 		.user_files = strdup("/nonexistent"),
 		.executor = strdup("unix:/nonexistent/executor.sock"),
 		.body_bytes = 1024,
+		.upload_bytes = 4096,
+		.spool_bytes = 8192,
 		.code_bytes = 32,
 		.json_values = 100,
 		.stdin_bytes = 32,
