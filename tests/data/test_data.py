@@ -1,5 +1,6 @@
 """The environment `data`: warm, quiet about itself, bounded, and as hard to get out of as base."""
 
+import base64
 import glob
 import os
 import statistics
@@ -47,6 +48,21 @@ class Works(unittest.TestCase):
         print(f"a plot of 1,000 points as PNG: {statistics.median(took):.0f} ms", file=sys.stderr)
         if os.getloadavg()[0] < 1.5:  # else the figure tells of the machine's other work
             self.assertLess(statistics.median(took), 100)
+
+    def test_figures_become_outputs_and_are_closed(self):
+        got = data("import matplotlib.pyplot as plt, numpy as np\nplt.plot(np.random.rand(1000))\nplt.figure()\nplt.plot([1, 2])\nNone")
+        self.assertEqual(got["status"], "success", got)
+        self.assertEqual([sorted(o["data"]) for o in got["outputs"]], [["image/png", "text/plain"]] * 2)
+        self.assertTrue(base64.b64decode(got["outputs"][0]["data"]["image/png"]).startswith(b"\x89PNG"))
+        with Session(environment="data") as session:
+            self.assertEqual(len(session.execute("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nNone")["outputs"]), 1)
+            self.assertEqual(session.value("plt.get_fignums()"), "[]")
+
+    def test_tables_show_as_html_and_text(self):
+        with Session(environment="data") as session:
+            got = session.execute("import pandas as pd\npd.DataFrame({'number': [1, 2]})")
+            self.assertIn("<table", got["outputs"][0]["data"]["text/html"])
+            self.assertIn("number", got["result"])
 
     def test_child_processes_have_it_too(self):
         got = data("import subprocess\nprint(subprocess.run(['python3', '-c', 'import numpy, matplotlib.font_manager; print(numpy.__name__)'], capture_output=True, text=True))", timeout=20)
