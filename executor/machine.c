@@ -86,8 +86,8 @@ void machine_settle(struct options *options)
 
 	settle(&options->sandboxes_memory_bytes, read_memory_bytes() / 4 * 3);
 	settle(&options->sandboxes_processes, read_pid_max() / 2);
-	settle(&options->running, clamp(options->sandboxes_memory_bytes / run_bytes,
-					RUNNING_LEAST, RUNNING_MOST));
+	settle(&options->running,
+	       clamp(options->sandboxes_memory_bytes / run_bytes, RUNNING_LEAST, RUNNING_MOST));
 	settle(&options->running_per_client, (options->running + 1) / 2);
 	settle(&options->queue_per_client, (options->queue + 1) / 2);
 }

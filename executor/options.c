@@ -99,9 +99,9 @@ static const struct setting table[] = {
 	       "an environment that nobody uses for so long is ended; 0: never, ms"),
 	NUMBER(pool, 1, 256, "8", "sandboxes that are kept ready"),
 	NUMBER(running, 0, 1024, "0",
-	       "runs at the same time; 0: as many as all sandboxes' memory has room for, 16 to 256"),
-	NUMBER(running_per_client, 0, 1024, "0",
-	       "of these, one client address's; 0: half of them"),
+	       "runs at the same time; 0: as many as all sandboxes' memory has room for, 16 to "
+	       "256"),
+	NUMBER(running_per_client, 0, 1024, "0", "of these, one client address's; 0: half of them"),
 	NUMBER(queue, 0, 65536, "256", "runs that may wait"),
 	NUMBER(queue_per_client, 0, 65536, "0", "of these, one client address's; 0: half of them"),
 	NUMBER(queue_ms, 1, 600000, "15000", "how long a run may wait, ms"),

@@ -76,8 +76,8 @@ static bool can_enter_at_once(const struct admission *admission, const struct wa
 	for (const struct waiter *waiter = admission->first; waiter; waiter = waiter->next)
 		if (is_held_up(admission, waiter))
 			return false;
-	return !admission->pumping && !is_held_up(admission, newcomer) &&
-	       has_sandbox(newcomer) && !has_share(admission, newcomer);
+	return !admission->pumping && !is_held_up(admission, newcomer) && has_sandbox(newcomer) &&
+	       !has_share(admission, newcomer);
 }
 
 static void count_run(struct admission *admission, struct waiter *waiter, int change)
@@ -141,8 +141,7 @@ static void on_expired(struct loop_timer *timer)
 static bool queue_is_full(const struct admission *admission, const struct waiter *waiter)
 {
 	return admission->queued >= admission->config.queue ||
-	       (waiter->counted &&
-		waiter->counted->waiting >= admission->config.queue_per_client);
+	       (waiter->counted && waiter->counted->waiting >= admission->config.queue_per_client);
 }
 
 int admission_enter(struct admission *admission, struct waiter *waiter)

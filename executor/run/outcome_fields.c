@@ -19,7 +19,8 @@ int outcome_put(const struct outcome *outcome, struct buffer *list)
 		{ FIELD_MEMORY_PEAK_BYTES, outcome->memory_peak_bytes, true },
 		{ FIELD_STDOUT_TRUNCATED, outcome->truncated[0], true },
 		{ FIELD_STDERR_TRUNCATED, outcome->truncated[1], true },
-		{ FIELD_DISPLAYS_DROPPED, outcome->displays_dropped, outcome->displays_dropped != 0 },
+		{ FIELD_DISPLAYS_DROPPED, outcome->displays_dropped,
+		  outcome->displays_dropped != 0 },
 		{ FIELD_STATE, outcome->state, true },
 	};
 	int error = 0;

@@ -112,8 +112,7 @@ int session_limits_lower(const struct session_limits *base, const void *fields, 
 			 struct session_limits *ret_limits, struct limit_error *ret_error)
 {
 	struct session_limits limits = *base;
-	int error = lower(session_fields, SESSION_FIELDS, &limits, base, fields, length,
-			  ret_error);
+	int error = lower(session_fields, SESSION_FIELDS, &limits, base, fields, length, ret_error);
 
 	if (!error)
 		*ret_limits = limits;

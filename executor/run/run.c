@@ -24,11 +24,11 @@ struct run {
 	struct fair fair;
 	struct cgroup_usage before;
 	uint64_t started_us;
-	uint64_t waited_us; /* for input, so far */
-	uint64_t asked_us;  /* since when it waits for input; 0: it does not */
+	uint64_t waited_us;             /* for input, so far */
+	uint64_t asked_us;              /* since when it waits for input; 0: it does not */
 	uint64_t written, most_written; /* bytes of output: so far, in all */
 	uint64_t displays, display_bytes;
-	enum reason met;    /* the limit that was met, or REASON_INTERRUPTED */
+	enum reason met; /* the limit that was met, or REASON_INTERRUPTED */
 	uint64_t met_limit;
 	bool held;
 	bool refused; /* the process limit kept it from its first process */
@@ -235,8 +235,8 @@ static int answer_input(struct run *run, const void *bytes, size_t length)
 		run->waited_us += loop_now_us() - run->asked_us;
 	run->asked_us = 0;
 	int error = start_wall(run);
-	return error ? error :
-		       sandbox_give_input(run->config.sandbox, bytes, length, run->end_of_input);
+	return error ? error
+		     : sandbox_give_input(run->config.sandbox, bytes, length, run->end_of_input);
 }
 
 static void on_input(void *context, struct sandbox *sandbox, const uint8_t *prompt, size_t length,
@@ -353,7 +353,8 @@ static void on_failed(void *context, struct sandbox *sandbox)
 		return;
 	stop_clock(run);
 	ending_by_limit(&run->outcome,
-			killed_by(run) == REASON_MEMORY ? REASON_MEMORY : REASON_INTERNAL, -SIGKILL);
+			killed_by(run) == REASON_MEMORY ? REASON_MEMORY : REASON_INTERNAL,
+			-SIGKILL);
 	conclude(run, REMAINS_NONE);
 }
 
@@ -384,8 +385,8 @@ static int start(struct run *run)
 	if (error)
 		return error;
 	fair_begin(&run->fair, run->config.loop, sandbox, run->before.cpu_us, run->config.rivals);
-	return is_command(run) ? sandbox_start_command(sandbox, &run->config.job) :
-				 sandbox_start(sandbox, &run->config.job);
+	return is_command(run) ? sandbox_start_command(sandbox, &run->config.job)
+			       : sandbox_start(sandbox, &run->config.job);
 }
 
 int run_begin(const struct run_config *config, struct run **ret_run)

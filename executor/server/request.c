@@ -86,8 +86,8 @@ bool req_run_limits(struct call *call, const struct limits *usual, const struct 
 	if (limits_within(usual, &most, call->fields, call->length, &limits, &wrong))
 		return refuse_limit(call, &wrong);
 	/* who asks for more time means to use it; who reads as it comes may read it all */
-	if (!fields_has(call->fields, call->length, FIELD_CPU_MS) && limits.cpu_ms < limits.wall_ms &&
-	    limits.wall_ms > usual->wall_ms)
+	if (!fields_has(call->fields, call->length, FIELD_CPU_MS) &&
+	    limits.cpu_ms < limits.wall_ms && limits.wall_ms > usual->wall_ms)
 		limits.cpu_ms = limits.wall_ms < most.cpu_ms ? limits.wall_ms : most.cpu_ms;
 	if (!fields_has(call->fields, call->length, FIELD_OUTPUT_BYTES))
 		limits.output_bytes = most.output_bytes;

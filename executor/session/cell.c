@@ -302,7 +302,8 @@ static void write_pending(struct cell *cell)
 
 		cell->pending_length[stream] = 0;
 		if (length)
-			add(cell, stream ? FRAME_STDERR : FRAME_STDOUT, cell->pending[stream], length);
+			add(cell, stream ? FRAME_STDERR : FRAME_STDOUT, cell->pending[stream],
+			    length);
 	}
 }
 

@@ -255,9 +255,9 @@ struct session *session_new(struct executor *executor, const struct session_conf
 					     .client_left = on_client_left,
 					     .context = session };
 	session->machine = (struct session_machine){ .session = session,
-					     .table = &session_steps,
-					     .impossible = on_impossible,
-					     .state = SESSION_WAITS };
+						     .table = &session_steps,
+						     .impossible = on_impossible,
+						     .state = SESSION_WAITS };
 	cells_init(&session->cells, &executor->histories);
 	enlist(session);
 	session->created_ms = session_clock_ms();

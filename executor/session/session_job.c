@@ -39,8 +39,7 @@ void session_pick(struct session *session)
 	sandbox_hold_output(session->sandbox, !session->current);
 	if (!session->current)
 		return;
-	bool back = session->current->kind == TICKET_RESET ||
-		    session->current->kind == TICKET_UNDO;
+	bool back = session->current->kind == TICKET_RESET || session->current->kind == TICKET_UNDO;
 	session_happens(session, back ? EV_REWIND_WANTED : EV_JOB_WANTED);
 }
 
@@ -147,8 +146,8 @@ static void hold_if_full(struct session *session)
 {
 	struct call *call = session->current->call;
 
-	if (session->cell ? cell_must_wait(session->cell) :
-			    call && call->has_room && !call_has_room(call))
+	if (session->cell ? cell_must_wait(session->cell)
+			  : call && call->has_room && !call_has_room(call))
 		run_hold(session->run, true);
 }
 
@@ -273,31 +272,32 @@ static int begin_run(struct session *session)
 	struct field_view code = req_optional(call, FIELD_CODE);
 	struct field_view input = req_optional(call, FIELD_STDIN);
 
-	return run_begin(&(struct run_config){
-				 .loop = session->executor->loop,
-				 .sandbox = session->sandbox,
-				 .limits = session->current->limits,
-				 .cpu_percent = options->cpu_percent,
-				 .rivals = admission_rivals(&session->place),
-				 .grace_ms = options->interrupt_grace_ms,
-				 .input_ms = options->input_ms,
-				 .displays = options->displays,
-				 .display_bytes = options->display_bytes,
-				 .job = { .kind = job_kind(session->current),
-					  .replay = undo->replay_due ? undo->replay.code : NULL,
-					  .replay_length = undo->replay_due ? undo->replay.length : 0,
-					  .flags = job_flags(session, call),
-					  .execution = session->executions,
-					  .payload = code.value,
-					  .payload_length = code.length,
-					  .stdin_bytes = input.value,
-					  .stdin_length = input.length },
-				 .owner = { .output = on_output,
-					    .display = on_display,
-					    .input = on_input,
-					    .finished = on_finished,
-					    .context = session } },
-			 &session->run);
+	return run_begin(
+		&(struct run_config){
+			.loop = session->executor->loop,
+			.sandbox = session->sandbox,
+			.limits = session->current->limits,
+			.cpu_percent = options->cpu_percent,
+			.rivals = admission_rivals(&session->place),
+			.grace_ms = options->interrupt_grace_ms,
+			.input_ms = options->input_ms,
+			.displays = options->displays,
+			.display_bytes = options->display_bytes,
+			.job = { .kind = job_kind(session->current),
+				 .replay = undo->replay_due ? undo->replay.code : NULL,
+				 .replay_length = undo->replay_due ? undo->replay.length : 0,
+				 .flags = job_flags(session, call),
+				 .execution = session->executions,
+				 .payload = code.value,
+				 .payload_length = code.length,
+				 .stdin_bytes = input.value,
+				 .stdin_length = input.length },
+			.owner = { .output = on_output,
+				   .display = on_display,
+				   .input = on_input,
+				   .finished = on_finished,
+				   .context = session } },
+		&session->run);
 }
 
 static int begin_cell(struct session *session)
@@ -404,8 +404,9 @@ static bool keep_as_pure(struct session *session)
 	    outcome->wall_us > REPLAY_US_MAX ||
 	    fields_number(outcome->report, outcome->report_length, FIELD_PURE, 0) != 1)
 		return false;
-	return undo_add_pure_cell(&session->undo, cell_code(session->cell),
-				  fields_has(outcome->report, outcome->report_length, FIELD_RESULT));
+	return undo_add_pure_cell(
+		&session->undo, cell_code(session->cell),
+		fields_has(outcome->report, outcome->report_length, FIELD_RESULT));
 }
 
 /* What it means for the variables. True if they are not what the last checkpoint has. */
@@ -513,16 +514,17 @@ void session_finish(struct session *session)
 	session_let_go(session);
 	session_own_sandbox(session);
 	session_touch(session);
-	session_happens(session, !sandbox_is_idle(session->sandbox) ? EV_DIED :
-					   changed			      ? EV_CHANGED :
-										EV_UNCHANGED);
+	session_happens(session, !sandbox_is_idle(session->sandbox) ? EV_DIED
+				 : changed                          ? EV_CHANGED
+								    : EV_UNCHANGED);
 }
 
 void session_finish_lost(struct session *session)
 {
 	session->outcome.state = STATE_LOST;
-	session->outcome.note = "The sandbox is gone, and with it the session's variables and files; "
-				"it goes on empty.";
+	session->outcome.note =
+		"The sandbox is gone, and with it the session's variables and files; "
+		"it goes on empty.";
 	answer(session);
 	session_let_go(session);
 	session_touch(session);

@@ -221,8 +221,8 @@ void session_return(struct session *session)
 		return;
 	}
 	outcome->state = fresh && session->undo.cells ? STATE_LOST : STATE_RESTORED;
-	outcome->note = outcome->state == STATE_LOST ? returned_lost_notes[session->unsaved] :
-						       returned_note;
+	outcome->note = outcome->state == STATE_LOST ? returned_lost_notes[session->unsaved]
+						     : returned_note;
 }
 
 void session_recover(struct session *session)

@@ -272,7 +272,8 @@ static void test_in_short(void **state)
 	assert_int_equal(fields_find(list.data, list.length, FIELD_CELL, &cell), 1);
 	assert_int_equal(fields_find(cell.value, cell.length, FIELD_STDOUT, &text), 1);
 	assert_int_equal(text.length, 8192);
-	assert_int_equal(fields_number(cell.value, cell.length, FIELD_LOST_BYTES, 0), 100000 - 8192);
+	assert_int_equal(fields_number(cell.value, cell.length, FIELD_LOST_BYTES, 0),
+			 100000 - 8192);
 	cells_free(&cells, "");
 }
 

@@ -266,9 +266,10 @@ static struct peer *client_of(struct call *call)
 
 void call_event(struct call *call, enum frame_type type, const void *bytes, size_t length)
 {
-	static const char letters[256] = { [FRAME_STDOUT] = 'o', [FRAME_STDERR] = 'e',
-					   [FRAME_START] = 'S',  [FRAME_DISPLAY] = 'd',
-					   [FRAME_INPUT] = 'i',  [FRAME_GAP] = 'g' };
+	static const char letters[256] = {
+		[FRAME_STDOUT] = 'o',  [FRAME_STDERR] = 'e', [FRAME_START] = 'S',
+		[FRAME_DISPLAY] = 'd', [FRAME_INPUT] = 'i',  [FRAME_GAP] = 'g'
+	};
 	struct peer *client = client_of(call);
 	size_t count = strlen(client->events);
 
@@ -393,14 +394,13 @@ static int set_up(void **state)
 						 .most_bytes = 1 << 20,
 						 .most_bytes_each = 1 << 20 };
 	assert_int_equal(loop_new(&executor.loop), 0);
-	session = session_new(&executor,
-			      &(struct session_config){ .profile = &profile,
-							.limits = limits,
-							.terms = { 60000, 60000, 3 },
-							.id = "one",
-							.id_length = 3,
-							.client = "",
-							.client_length = 0 });
+	session = session_new(&executor, &(struct session_config){ .profile = &profile,
+								   .limits = limits,
+								   .terms = { 60000, 60000, 3 },
+								   .id = "one",
+								   .id_length = 3,
+								   .client = "",
+								   .client_length = 0 });
 	assert_non_null(session);
 	return 0;
 }
@@ -753,7 +753,7 @@ static void test_a_cell_waits_for_recovery(void **unused)
 static void test_restored_and_lost(void **unused)
 {
 	struct peer one = make_client("1", 0), two = make_client("2", 0),
-		      three = make_client("3", 0), four = make_client("4", 0);
+		    three = make_client("3", 0), four = make_client("4", 0);
 
 	(void)unused;
 	let_in();
@@ -786,7 +786,7 @@ static void test_restored_and_lost(void **unused)
 static void test_a_missing_checkpoint_is_told(void **unused)
 {
 	struct peer one = make_client("1", 0), two = make_client("2", 0),
-		      three = make_client("3", 0), four = make_client("4", 0);
+		    three = make_client("3", 0), four = make_client("4", 0);
 
 	(void)unused;
 	let_in();
@@ -834,7 +834,7 @@ static void test_large_sessions_are_not_frozen(void **unused)
 static void test_reset_and_undo(void **unused)
 {
 	struct peer one = make_client("1", 0), undo = make_client("", 0),
-		      again = make_client("", 0), reset = make_client("", FIELD_CLEAR_FILES);
+		    again = make_client("", 0), reset = make_client("", FIELD_CLEAR_FILES);
 
 	(void)unused;
 	let_in();
