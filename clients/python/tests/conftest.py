@@ -23,18 +23,6 @@ import service  # noqa: E402  what the end-to-end tests share
 URL = os.environ.get("VIVARIUM_URL", "http://127.0.0.1:5000")
 
 
-def _service_streams() -> bool:
-    try:
-        with vivarium.Client(URL, retry=vivarium.Retry(attempts=1)) as client:
-            with client.create_session() as session:
-                return session.cells() == []
-    except vivarium.VivariumError:
-        return False
-
-
-needs_streaming = pytest.mark.skipif(not _service_streams(), reason="the service does not stream")
-
-
 class Blocking:
     """An object of the asynchronous client, used from tests that wait."""
 

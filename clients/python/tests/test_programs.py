@@ -15,9 +15,7 @@ from terminal import Terminal
 from test_streams import PIXEL, SHOW
 
 import vivarium
-from conftest import URL, needs_streaming
-
-pytestmark = needs_streaming
+from conftest import URL
 
 Command = Callable[..., CompletedProcess[str]]
 

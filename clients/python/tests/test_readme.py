@@ -21,12 +21,10 @@ import pytest
 from terminal import Terminal
 
 import vivarium
-from conftest import URL, needs_streaming
+from conftest import URL
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), re.M | re.S)
-
-pytestmark = needs_streaming
 
 
 def matches(wanted: str, got: str) -> bool:

@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 import vivarium
-from conftest import URL, needs_streaming
+from conftest import URL
 from vivarium import Displayed, Finished, InputWanted, Started, Stderr, Stdout
 from vivarium._sse import Decoder, Message
-
-pytestmark = needs_streaming
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 SHOW = f"""
