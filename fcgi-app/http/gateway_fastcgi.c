@@ -15,7 +15,7 @@
 #include "common/log.h"
 #include "common/owned.h"
 #include "fcgi-app/execution/executor_client.h"
-#include "fcgi-app/http/exchange.h"
+#include "fcgi-app/http/access.h"
 
 enum { DRAIN_BYTES = 256 << 20 };
 
@@ -152,4 +152,20 @@ int server_open(const struct config *config, struct server *ret_server)
 	else
 		*ret_server = server;
 	return failed;
+}
+
+enum exchange_lane server_choose_lane(const struct config *config, const struct fastcgi *fastcgi,
+				      char ret_client[ACCESS_ADDRESS_BYTES])
+{
+	char method[16], uri[2048], accept[512], peer[ACCESS_ADDRESS_BYTES], forwarded[512];
+	char address[ACCESS_ADDRESS_BYTES];
+
+	fastcgi_variable(fastcgi, "REQUEST_METHOD", method, sizeof method);
+	fastcgi_variable(fastcgi, "REQUEST_URI", uri, sizeof uri);
+	fastcgi_variable(fastcgi, "HTTP_ACCEPT", accept, sizeof accept);
+	fastcgi_variable(fastcgi, "REMOTE_ADDR", peer, sizeof peer);
+	fastcgi_variable(fastcgi, "HTTP_X_FORWARDED_FOR", forwarded, sizeof forwarded);
+	caller_address(config->trusted_proxies, peer, forwarded, address);
+	caller_share(address, ret_client);
+	return exchange_lane(method, uri, accept);
 }

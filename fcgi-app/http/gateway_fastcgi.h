@@ -4,6 +4,7 @@
 #define VIVARIUM_GATEWAY_FASTCGI_H
 
 #include "fcgi-app/config.h"
+#include "fcgi-app/http/exchange.h"
 #include "fcgi-app/http/fastcgi.h"
 
 struct executor_client;
@@ -22,5 +23,10 @@ void server_free(struct server *server);
 /* Answer the request whose head is whole; with a refusal: 503 with these words. True if
  * the connection may carry another request. The socket stays open. */
 bool server_serve(const struct server *server, struct fastcgi *fastcgi, const char *refusal);
+
+/* What kind of work the request is whose head is whole, and under which name its client
+ * has its share. */
+enum exchange_lane server_choose_lane(const struct config *config, const struct fastcgi *fastcgi,
+				      char ret_client[ACCESS_ADDRESS_BYTES]);
 
 #endif

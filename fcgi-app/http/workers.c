@@ -24,7 +24,6 @@
 #include "common/log.h"
 #include "common/owned.h"
 #include "fcgi-app/execution/executor_client.h"
-#include "fcgi-app/http/access.h"
 #include "fcgi-app/http/connections.h"
 #include "fcgi-app/http/exchange.h"
 #include "fcgi-app/http/gateway_fastcgi.h"
@@ -88,22 +87,6 @@ static void tick_later(struct workers *pool)
 }
 
 /* ---- who is served --------------------------------------------------------------- */
-
-static enum exchange_lane choose_lane(const struct connection *connection, char client[])
-{
-	const struct fastcgi *fastcgi = &connection->fastcgi;
-	char method[16], uri[2048], accept[512], peer[ACCESS_ADDRESS_BYTES], forwarded[512];
-	char address[ACCESS_ADDRESS_BYTES];
-
-	fastcgi_variable(fastcgi, "REQUEST_METHOD", method, sizeof method);
-	fastcgi_variable(fastcgi, "REQUEST_URI", uri, sizeof uri);
-	fastcgi_variable(fastcgi, "HTTP_ACCEPT", accept, sizeof accept);
-	fastcgi_variable(fastcgi, "REMOTE_ADDR", peer, sizeof peer);
-	fastcgi_variable(fastcgi, "HTTP_X_FORWARDED_FOR", forwarded, sizeof forwarded);
-	caller_address(pool_of(connection)->config->trusted_proxies, peer, forwarded, address);
-	caller_share(address, client);
-	return exchange_lane(method, uri, accept);
-}
 
 /* The place is free: whose turn is it? NULL: nobody's. */
 static struct connection *leave_lane(struct connection *connection)
@@ -187,7 +170,7 @@ static void start_stream(struct workers *pool, const struct server *server,
 static void admit(struct workers *pool, const struct server *server, struct connection *connection)
 {
 	char client[LANES_CLIENT_BYTES];
-	enum exchange_lane lane = choose_lane(connection, client);
+	enum exchange_lane lane = server_choose_lane(pool->config, &connection->fastcgi, client);
 	enum lanes_answer answer = LANES_GO;
 
 	connection_head_ends(connection);
