@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import os
+import socket
+import struct
 import sys
 import tarfile
 import threading
@@ -94,6 +96,35 @@ class Large(unittest.TestCase):
                 raw("POST", path, body)
                 self.assertLess(memory("VmHWM") - before, 8 * len(body) + MIB, name)
                 self.assertLess(memory("VmRSS") - before, 8 * MIB, name)
+
+
+@needs_host
+class Records(unittest.TestCase):
+    """What a process of the web server's account could send instead of nginx's requests."""
+
+    def test_broken_records_end_their_connection_and_nothing_else(self):
+        host = Host()
+        pid = host.pid("fcgi-app")
+        listening = {line.split()[6]: line.split()[7] for line in read("/proc/net/unix").splitlines() if len(line.split()) == 8}
+        ours = [os.readlink(entry.path)[8:-1] for entry in os.scandir(f"/proc/{pid}/fd") if os.path.islink(entry.path)]
+        path = next(listening[inode] for inode in ours if listening.get(inode, "").endswith(".sock") and "app" in listening[inode])
+
+        def record(kind, content, request=1, length=None):
+            return struct.pack(">BBHHBB", 1, kind, request, len(content) if length is None else length, 0, 0) + content
+
+        begin = record(1, b"\0\1\1" + bytes(5))
+        good = begin + record(4, b"\x0e\x03REQUEST_METHODGET") + record(4, b"\x0b\x01REQUEST_URI/") + record(4, b"")
+        for sent in (b"\xff" * 100, begin + record(4, b"\xff\xff\xff\xff\xff\xff\xff\xffA") + record(4, b""),
+                     begin + record(4, b"\1\xff\xff\xff\xfeA") + record(4, b""), begin + record(9, b"\xff\xff\xff\xff\1A", 0),
+                     good + record(9, b"\xff\xff\xff\xff\xff\xff\xff\xff", 0), good + record(1, b"x"), begin * 3):
+            with self.subTest(sent), socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(20)
+                peer.connect(path)
+                peer.sendall(sent)
+                while peer.recv(4096):
+                    pass  # until it hangs up
+        self.assertEqual(call("GET", "/api/v1/health/live").status, 200)
+        self.assertEqual(host.pid("fcgi-app"), pid)
 
 
 class Uploads(unittest.TestCase):
