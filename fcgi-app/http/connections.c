@@ -54,6 +54,7 @@ static void arm(struct connection *connection, int operation)
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
 				     .data.ptr = connection };
 
+	CONNECTION_GIVEN(connection);
 	if (epoll_ctl(connection->all->epoll_fd, operation, connection->fastcgi.fd, &event))
 		connection_end(connection);
 }

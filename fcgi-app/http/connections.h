@@ -50,4 +50,15 @@ void connection_head_ends(struct connection *connection);
  * them. True if there are any whose head has begun. */
 bool connections_hang_up(struct connections *all, int64_t before_ms);
 
+/* Between arming a connection and the event that another thread then gets there is an
+ * order, which the thread sanitizer does not see (it knows EPOLL_CTL_ADD only). */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#define CONNECTION_GIVEN(connection) __tsan_release(connection)
+#define CONNECTION_TAKEN(connection) __tsan_acquire(connection)
+#else
+#define CONNECTION_GIVEN(connection) ((void)(connection))
+#define CONNECTION_TAKEN(connection) ((void)(connection))
+#endif
+
 #endif

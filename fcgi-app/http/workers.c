@@ -259,8 +259,10 @@ static void handle_event(struct workers *pool, const struct server *server, void
 		accept_connection(pool);
 	else if (of == &pool->timer_fd)
 		tick(pool, server);
-	else if (of != &pool->wake_fd)
+	else if (of != &pool->wake_fd) {
+		CONNECTION_TAKEN(of);
 		receive(pool, server, of);
+	}
 }
 
 static void *work(void *argument)
