@@ -14,13 +14,15 @@
 
 enum {
 	DESCRIPTORS_OF_OURS = 256, /* zygotes, the loop, cgroups' roots, logs */
-	/* Of a sandbox with an interpreter, two pipes, stdin, its cgroup's directories and
-	 * meters, its workspace, and a few checkpoints. */
-	DESCRIPTORS_A_SANDBOX = 28,
+	/* Of a sandbox: its init's socket and pidfd, interpreter, listener, pipes and stdin, its
+	 * cgroup's directories and meters, its workspace; and the call. A session has
+	 * checkpoints besides. */
+	DESCRIPTORS_A_RUN = 21,
+	DESCRIPTORS_A_SESSION = 24,
 	DESCRIPTORS_A_CALL = 3,
 	PIDS_DEFAULT = 32768,
 	RUNNING_LEAST = 16, /* weights (fair.h), not this number, keep short runs quick */
-	RUNNING_MOST = 256,
+	RUNNING_MOST = 512,
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -28,12 +30,26 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t descriptors_beside_runs(const struct options *options)
+{
+	return DESCRIPTORS_OF_OURS + options->sessions * DESCRIPTORS_A_SESSION +
+	       options->pool * DESCRIPTORS_A_RUN + options->queue * DESCRIPTORS_A_CALL;
+}
+
+/* So many runs they are enough for. */
+static uint64_t runs_with_descriptors(const struct options *options)
+{
+	uint64_t beside = descriptors_beside_runs(options);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max <= beside)
+		return 0;
+	return (limit.rlim_max - beside) / DESCRIPTORS_A_RUN;
+}
+
 int machine_raise_descriptors(const struct options *options, char message[MACHINE_MESSAGE_BYTES])
 {
-	uint64_t sandboxes =
-		smaller(options->sandboxes, options->sessions + options->running + options->pool);
-	uint64_t needed = DESCRIPTORS_OF_OURS + sandboxes * DESCRIPTORS_A_SANDBOX +
-			  (options->running + options->queue) * DESCRIPTORS_A_CALL;
+	uint64_t needed = descriptors_beside_runs(options) + options->running * DESCRIPTORS_A_RUN;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -82,13 +98,15 @@ static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
 
 void machine_settle(struct options *options)
 {
-	uint64_t run_bytes = profiles[PROFILE_NATIVE].limits.memory_bytes;
+	uint64_t run_bytes = profiles[PROFILE_NATIVE].limits.memory_bytes / 2;
 
 	settle(&options->sandboxes_memory_bytes, read_memory_bytes() / 4 * 3);
 	settle(&options->sandboxes_processes, read_pid_max() / 2);
-	settle(&options->running,
-	       clamp(options->sandboxes_memory_bytes / run_bytes, RUNNING_LEAST, RUNNING_MOST));
-	settle(&options->running_per_client, (options->running + 1) / 2);
+	uint64_t running = smaller(options->sandboxes_memory_bytes / run_bytes,
+				   runs_with_descriptors(options));
+
+	settle(&options->running, clamp(running, RUNNING_LEAST, RUNNING_MOST));
+	settle(&options->running_per_client, (options->running * 3 + 3) / 4);
 	settle(&options->queue_per_client, (options->queue + 1) / 2);
 }
 

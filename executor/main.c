@@ -180,18 +180,20 @@ static void make_parts(struct daemon *daemon)
 		error = offload_new(executor->loop, &executor->slow_offload);
 	if (!error)
 		error = sandboxes_new(
-			&(struct sandboxes_config){ .loop = executor->loop,
-						    .cgroups = executor->cgroups,
-						    .slots = executor->slots,
-						    .offload = executor->offload,
-						    .slow_offload = executor->slow_offload,
-						    .uid_base =
-							    (uid_t)options->uid_base + SLOT_UIDS,
-						    .cpu_percent = options->cpu_percent,
-						    .undo_depth_max = deepest_undo(),
-						    .limits = profiles[PROFILE_NATIVE].limits,
-						    .gone = daemon_on_gone,
-						    .context = daemon },
+			&(struct sandboxes_config){
+				.loop = executor->loop,
+				.cgroups = executor->cgroups,
+				.slots = executor->slots,
+				.offload = executor->offload,
+				.slow_offload = executor->slow_offload,
+				.uid_base = (uid_t)options->uid_base + SLOT_UIDS,
+				.cpu_percent = options->cpu_percent,
+				.idle_cpu_permille = options->idle_cpu_permille,
+				.idle_cpu_all_permille = options->idle_cpu_all_permille,
+				.undo_depth_max = deepest_undo(),
+				.limits = profiles[PROFILE_NATIVE].limits,
+				.gone = daemon_on_gone,
+				.context = daemon },
 			&executor->sandboxes);
 	if (!error)
 		error = admission_new(

@@ -99,9 +99,10 @@ static const struct setting table[] = {
 	       "an environment that nobody uses for so long is ended; 0: never, ms"),
 	NUMBER(pool, 1, 256, "8", "sandboxes that are kept ready"),
 	NUMBER(running, 0, 1024, "0",
-	       "runs at the same time; 0: as many as all sandboxes' memory has room for, 16 to "
-	       "256"),
-	NUMBER(running_per_client, 0, 1024, "0", "of these, one client address's; 0: half of them"),
+	       "runs at the same time; 0: as many as all sandboxes' memory has room for where each "
+	       "uses half of its limit, 16 to 512"),
+	NUMBER(running_per_client, 0, 1024, "0",
+	       "of these, one client address's; 0: three quarters"),
 	NUMBER(queue, 0, 65536, "256", "runs that may wait"),
 	NUMBER(queue_per_client, 0, 65536, "0", "of these, one client address's; 0: half of them"),
 	NUMBER(queue_ms, 1, 600000, "15000", "how long a run may wait, ms"),
@@ -134,6 +135,11 @@ static const struct setting table[] = {
 	NUMBER(checkpoint_bytes, 0, 0, "536870912",
 	       "sessions that use more memory than this are not checkpointed, bytes"),
 	NUMBER(cpu_percent, 1, 100000, "100", "CPU of one sandbox; 100 is one whole CPU"),
+	NUMBER(idle_cpu_permille, 1, 1000, "50",
+	       "CPU of what programs have left running between a session's cells, in thousandths "
+	       "of "
+	       "one CPU"),
+	NUMBER(idle_cpu_all_permille, 1, 100000, "500", "of these together, of all sessions"),
 	NUMBER(uid_base, 65536, 4294000000, "1879048192",
 	       "host uids and gids from here on belong to sandboxes"),
 	NUMBER(sandboxes, 1, 16384, "2048", "sandboxes in all; each takes 16 uids"),

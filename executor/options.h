@@ -33,6 +33,7 @@ struct options {
 	uint64_t interrupt_grace_ms;
 	uint64_t checkpoint_bytes;
 	uint64_t cpu_percent;
+	uint64_t idle_cpu_permille, idle_cpu_all_permille;
 	uint64_t uid_base;
 	uint64_t sandboxes;
 	uint64_t sandboxes_memory_bytes, sandboxes_processes; /* 0: by the machine's size */

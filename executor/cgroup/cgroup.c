@@ -27,6 +27,7 @@ struct cgroup {
 	struct cgroup_dirs dirs;
 	int meters[METERS];
 	char name[48];
+	uint64_t cpu_percent; /* when it is not held */
 };
 
 static void close_dirs(struct cgroup_dirs *dirs)
@@ -180,6 +181,7 @@ int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgrou
 	if (!cgroup)
 		return -ENOMEM;
 	cgroup->tree = tree;
+	cgroup->cpu_percent = limits->cpu_percent;
 	cgroup->dirs = CGROUP_NO_DIRS;
 	cgroup->meters[CPU_TIME] = cgroup->meters[MEMORY_PEAK] = -1;
 	snprintf(cgroup->name, sizeof cgroup->name, "%s", name);
@@ -213,6 +215,16 @@ int cgroup_weigh(struct cgroup *cgroup, uint64_t weight)
 	const struct cgroup_version *version = cgroup->tree->version;
 
 	return version ? version->weigh(&cgroup->dirs, weight) : 0;
+}
+
+int cgroup_hold_cpu(struct cgroup *cgroup, uint64_t permille)
+{
+	const struct cgroup_version *version = cgroup->tree->version;
+
+	if (!version || !cgroup->cpu_percent)
+		return 0;
+	return permille ? version->share_cpu(&cgroup->dirs, permille * 1000, 1000000)
+			: version->share_cpu(&cgroup->dirs, cgroup->cpu_percent * 1000, 100000);
 }
 
 int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes)

@@ -63,6 +63,10 @@ int cgroup_limit(struct cgroup *cgroup, const struct cgroup_limits *limits);
 enum { CGROUP_WEIGHT_FULL = 10000 };
 int cgroup_weigh(struct cgroup *cgroup, uint64_t weight);
 
+/* At most so much of one CPU, in thousandths, given once a second: for who should do next
+ * to nothing. 0: as it was created with again. 0 or -errno. */
+int cgroup_hold_cpu(struct cgroup *cgroup, uint64_t permille);
+
 /* Change this limit alone; 0 refuses every further fork. 0 or -errno. */
 int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes);
 

@@ -85,6 +85,18 @@ static int weigh(const struct cgroup_dirs *dirs, uint64_t weight)
 	return cgroup_write_number(dirs->fd[CPU], "cpu.shares", weight * 10 + 2);
 }
 
+/* Without a quota first: the kernel checks the two of them together. */
+static int share_cpu(const struct cgroup_dirs *dirs, uint64_t quota_us, uint64_t period_us)
+{
+	int error = cgroup_write(dirs->fd[CPU], "cpu.cfs_quota_us", "-1");
+
+	if (!error)
+		error = cgroup_write_number(dirs->fd[CPU], "cpu.cfs_period_us", period_us);
+	if (!error)
+		error = cgroup_write_number(dirs->fd[CPU], "cpu.cfs_quota_us", quota_us);
+	return error;
+}
+
 static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
 {
 	struct cgroup_usage usage = { 0 };
@@ -122,6 +134,7 @@ const struct cgroup_version cgroup_v1 = {
 	.delegate = delegate,
 	.limit = limit,
 	.weigh = weigh,
+	.share_cpu = share_cpu,
 	.meters = { { CPUACCT, "cpuacct.usage" }, { MEMORY, "memory.max_usage_in_bytes" } },
 	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,

@@ -222,6 +222,15 @@ static int weigh(const struct cgroup_dirs *dirs, uint64_t weight)
 	return cgroup_write_number(dirs->fd[0], "cpu.weight", weight);
 }
 
+static int share_cpu(const struct cgroup_dirs *dirs, uint64_t quota_us, uint64_t period_us)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "%llu %llu", (unsigned long long)quota_us,
+		 (unsigned long long)period_us);
+	return cgroup_write(dirs->fd[0], "cpu.max", text);
+}
+
 static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
 {
 	struct cgroup_usage usage = { 0 };
@@ -257,6 +266,7 @@ const struct cgroup_version cgroup_v2 = {
 	.delegate = delegate,
 	.limit = limit,
 	.weigh = weigh,
+	.share_cpu = share_cpu,
 	.meters = { { 0, "cpu.stat" }, { 0, "memory.peak" } },
 	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,

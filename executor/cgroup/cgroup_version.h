@@ -27,6 +27,8 @@ struct cgroup_version {
 	int (*limit)(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits);
 	/* 1 to CGROUP_WEIGHT_FULL. */
 	int (*weigh)(const struct cgroup_dirs *dirs, uint64_t weight);
+	/* CPU time in every so many microseconds. */
+	int (*share_cpu)(const struct cgroup_dirs *dirs, uint64_t quota_us, uint64_t period_us);
 	/* The files of CPU time and memory peak, and what their texts say. The
 	 * second may be missing. */
 	struct {

@@ -81,6 +81,7 @@ struct sandboxes_config {
 	struct offload *slow_offload; /* for what a program can make long: emptying, taking apart */
 	uid_t uid_base;
 	uint64_t cpu_percent;
+	uint64_t idle_cpu_permille, idle_cpu_all_permille; /* see sandbox_rest() */
 	uint64_t undo_depth_max; /* processes that checkpoints may need on top */
 	struct limits limits;    /* of a fresh sandbox, until sandbox_limit() */
 	/* A sandbox has gone altogether: its slot is free again. */
@@ -176,6 +177,11 @@ int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 
 /* How much of the CPU it gets where several want it; see cgroup_weigh(). 0 or -errno. */
 int sandbox_weigh(struct sandbox *sandbox, uint64_t weight);
+
+/* Nothing is asked of it for now, or something is again. Threads and children that the
+ * program has left go on: after a moment they are held to idle_cpu_permille of a CPU,
+ * all such sandboxes together to idle_cpu_all_permille. */
+void sandbox_rest(struct sandbox *sandbox, bool rests);
 
 /* Let the peak begin again, where the kernel can do that. */
 void sandbox_reset_peak(struct sandbox *sandbox);

@@ -102,6 +102,8 @@ struct sandbox {
 	size_t checkpoint_count;
 	bool checkpointed;
 	struct loop_timer sweep;
+	struct loop_timer rest;        /* until it is looked at whether something goes on */
+	uint64_t held_permille;        /* of a CPU, while it rests; 0: it is not held */
 
 	/* standard descriptors */
 	bool stdio_intact, stdin_given;
@@ -121,6 +123,8 @@ struct sandboxes {
 	size_t count;
 	uint64_t cookies;
 	struct loop_timer watch; /* over the text of watched jobs */
+	size_t held;             /* to a share of the CPU, because they rest */
+	uint64_t held_permille;  /* each */
 };
 
 /* Tell the machine. */

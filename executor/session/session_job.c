@@ -37,6 +37,7 @@ void session_pick(struct session *session)
 	session_touch(session);
 	/* between jobs nothing is read: threads that go on writing wait, not we work */
 	sandbox_hold_output(session->sandbox, !session->current);
+	sandbox_rest(session->sandbox, !session->current);
 	if (!session->current)
 		return;
 	bool back = session->current->kind == TICKET_RESET || session->current->kind == TICKET_UNDO;

@@ -216,6 +216,7 @@ void session_return(struct session *session)
 	bool fresh = false;
 
 	session_own_sandbox(session);
+	sandbox_rest(session->sandbox, false);
 	if (sandbox_restore(session->sandbox, 0, &fresh)) {
 		session_happens(session, EV_FAILED);
 		return;

@@ -160,6 +160,26 @@ class Share(NothingLeft):
             for connection in loops:
                 connection.close()
 
+    @needs_host
+    def test_what_is_left_between_cells(self):
+        """Threads and children that a cell left go on, at a small share of a CPU."""
+        leave = ("import os, threading\ndef spin():\n    while True: pass\n"
+                 "threading.Thread(target=spin, daemon=True).start()\nif os.fork() == 0: spin()\n")
+        with Session() as session:
+            before = set(Host().sandboxes())
+            self.assertEqual(session.execute("1")["status"], "success")
+            self.assertEqual(session.execute(leave)["status"], "success")
+            usage = lambda: session.show()["usage"]["cpu_ms"]  # noqa: E731
+            wait_until(lambda: self.rate(usage) < 120, "held to a share of the CPU")
+            self.assertEqual(session.value("1 + 1"), "2")
+            self.assertTrue(before)
+
+    def rate(self, usage):
+        """Milliseconds of CPU a second."""
+        first, began = usage(), time.monotonic()
+        time.sleep(2)
+        return (usage() - first) / (time.monotonic() - began)
+
     def test_a_client_does_not_take_all_places(self):
         most = call("GET", "/api/v1/info").json["counters"]
         self.assertLess(most["limit_running_per_client"], most["limit_running"], most)

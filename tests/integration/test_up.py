@@ -215,7 +215,10 @@ class Life(unittest.TestCase):
         for name in (*DAEMONS, "supervise", "nginx-access"):
             for line in read(f"{self.service.state}/log/{name}.log").splitlines():
                 self.assertRegex(line, r"^20\d\d[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d", name)
-        asked = read(f"{self.service.state}/log/nginx-access.log").splitlines()[-1]
+        end = time.monotonic() + 20
+        while not (asked := read(f"{self.service.state}/log/nginx-access.log").splitlines()) and time.monotonic() < end:
+            time.sleep(0.05)  # it is written when the answer has gone
+        asked = asked[-1]
         self.assertIn('"GET /nothing/here" 404', asked)
         self.assertNotIn("secret", asked)
 
@@ -284,7 +287,7 @@ class Life(unittest.TestCase):
         """A wrong setting, a wrong file, an executor that does not serve: what runs goes on."""
         before, settings = self.service.pids(), self.service.state + "/settings"
         kept = read(settings)
-        for name, value, said in (("EXECUTOR_RUNNING", "0", "EXECUTOR_RUNNING"), ("EXECUTOR_RUNING", "3", "EXECUTOR_RUNING"), ("FCGI_APP_THREAD", "3", "FCGI_APP_THREAD"),
+        for name, value, said in (("EXECUTOR_RUNNING", "1025", "EXECUTOR_RUNNING"), ("EXECUTOR_RUNING", "3", "EXECUTOR_RUNING"), ("FCGI_APP_THREAD", "3", "FCGI_APP_THREAD"),
                                   ("RATE_LIMIT", "abc", "RATE_LIMIT"), ("RATE_LIMITS", "1r/s", "RATE_LIMITS"), ("NGINX_WORKERS", "1", "NGINX_WORKERS"),
                                   ("LISTEN_ADDRESS", "999.1.1.1", "nginx refuses"), ("VIVARIUM_LOG_BYTES", "1k", "VIVARIUM_LOG_BYTES"),
                                   ("EXECUTOR_ZYGOTE_PATH", "/bin/true", "what ran before goes on")):
