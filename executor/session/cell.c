@@ -5,13 +5,11 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "executor/session/cell_parts.h"
 
 enum {
-	STREAMS = 2,
 	PROMPT_BYTES_MAX = 8 << 10,
-	RESULT_BYTES_MAX = 1 << 10,
 	OUTCOME_BYTES_MAX = 256 << 10, /* what an honest report needs at most */
-	SHORT_TEXT_BYTES = 8 << 10,
 };
 
 struct follower {
@@ -22,26 +20,10 @@ struct follower {
 	bool paced, caller;
 };
 
-struct cell {
-	struct cell_config config; /* code is ours */
-	struct event_log log;
-	uint8_t pending[STREAMS][4]; /* the beginning of a character */
-	size_t pending_length[STREAMS];
-	struct follower *followers;
-	bool over, waits_for_input;
-	struct buffer outcome;
-};
-
-/* How much of it there is when it is cut, not inside a character. */
-static size_t cut(const uint8_t *bytes, size_t length, size_t most)
-{
-	return text_cut((struct text){ (const char *)bytes, length }, most).length;
-}
-
 int cell_new(const struct cell_config *config, struct cell **ret_cell)
 {
 	struct cell *cell = calloc(1, sizeof *cell);
-	size_t length = cut(config->code, config->code_length, CELL_CODE_BYTES_MAX);
+	size_t length = cell_cut(config->code, config->code_length, CELL_CODE_BYTES_MAX);
 	uint8_t *code = malloc(length + 1);
 
 	if (!cell || !code) {
@@ -297,7 +279,7 @@ void cell_write(struct cell *cell, unsigned stream, const uint8_t *bytes, size_t
 
 static void write_pending(struct cell *cell)
 {
-	for (unsigned stream = 0; stream < STREAMS; stream++) {
+	for (unsigned stream = 0; stream < CELL_STREAMS; stream++) {
 		size_t length = cell->pending_length[stream];
 
 		cell->pending_length[stream] = 0;
@@ -318,7 +300,7 @@ void cell_ask(struct cell *cell, const uint8_t *prompt, size_t length, bool pass
 
 	cell->waits_for_input = true;
 	(void)fields_put_bytes(&fields, FIELD_PROMPT, prompt,
-			       cut(prompt, length, PROMPT_BYTES_MAX));
+			       cell_cut(prompt, length, PROMPT_BYTES_MAX));
 	(void)fields_put_number(&fields, FIELD_PASSWORD, password);
 	add(cell, FRAME_INPUT, fields.data, fields.length);
 }
@@ -377,95 +359,4 @@ void cell_free(struct cell *cell, const char *message)
 	buffer_reset(&cell->outcome);
 	free((void *)(uintptr_t)cell->config.code);
 	free(cell);
-}
-
-/* -- in short ------------------------------------------------------------------------ */
-
-static int copy_field(const struct buffer *from, unsigned tag, struct buffer *list)
-{
-	struct field_view field;
-
-	if (fields_find(from->data, from->length, tag, &field) != 1)
-		return 0;
-	return fields_put_bytes(list, tag, field.value, field.length);
-}
-
-static int put_result(const struct buffer *outcome, struct buffer *list)
-{
-	struct field_view report, result;
-
-	if (fields_find(outcome->data, outcome->length, FIELD_REPORT, &report) != 1 ||
-	    fields_find(report.value, report.length, FIELD_RESULT, &result) != 1)
-		return 0;
-	return fields_put_bytes(list, FIELD_RESULT, result.value,
-				cut(result.value, result.length, RESULT_BYTES_MAX));
-}
-
-int cell_put_history(const struct cell *cell, struct buffer *list)
-{
-	static const unsigned copied[] = { FIELD_STATUS, FIELD_REASON, FIELD_STATE, FIELD_WALL_US };
-	int error = fields_put_number(list, FIELD_EXECUTION, cell->config.execution);
-
-	if (!error)
-		error = fields_put_number(list, FIELD_CREATED_MS, cell->config.created_ms);
-	if (!error)
-		error = fields_put_bytes(list, FIELD_CODE, cell->config.code,
-					 cell->config.code_length);
-	for (size_t i = 0; !error && i < sizeof copied / sizeof *copied; i++)
-		error = copy_field(&cell->outcome, copied[i], list);
-	return error ? error : put_result(&cell->outcome, list);
-}
-
-/* Keep the last bytes of a text, from the beginning of a character on. */
-static size_t cut_front(struct buffer *text, size_t most)
-{
-	size_t cut = text->length > most ? text->length - most : 0;
-
-	while (cut && cut < text->length && (text->data[cut] & 0xc0) == 0x80)
-		cut++;
-	if (cut)
-		buffer_consume(text, cut);
-	return cut;
-}
-
-/* The last of what went to one stream; how much is missing before it. */
-static int put_text(struct cell *cell, enum frame_type type, unsigned tag, uint64_t *lost_bytes,
-		    struct buffer *list)
-{
-	struct event_cursor cursor = event_log_seek(&cell->log, cell->log.first);
-	AUTO_BUFFER text = BUFFER_INIT(0);
-	struct event event;
-	uint64_t read = cell->log.read;
-	int error = 0;
-
-	while (!error && event_log_read(&cell->log, &cursor, &event)) {
-		if (event.type != type)
-			continue;
-		error = buffer_append(&text, event.bytes, event.length);
-		if (text.length > 8 * SHORT_TEXT_BYTES)
-			*lost_bytes += cut_front(&text, SHORT_TEXT_BYTES);
-	}
-	cell->log.read = read; /* a look is no reading: nobody relies on these numbers */
-	*lost_bytes += cut_front(&text, SHORT_TEXT_BYTES);
-	return error ? error : fields_put_bytes(list, tag, text.data, text.length);
-}
-
-int cell_put_short(struct cell *cell, struct buffer *list)
-{
-	uint64_t lost_bytes = cell->log.gone_bytes;
-	int error = cell_put_history(cell, list);
-
-	if (!error && !cell->over)
-		error = fields_put_number(list, FIELD_RUNNING, 1);
-	if (!error)
-		error = fields_put_number(list, FIELD_WAITS_FOR_INPUT, cell->waits_for_input);
-	if (!error)
-		error = fields_put_number(list, FIELD_SEQUENCE, cell->log.next);
-	if (!error)
-		error = put_text(cell, FRAME_STDOUT, FIELD_STDOUT, &lost_bytes, list);
-	if (!error)
-		error = put_text(cell, FRAME_STDERR, FIELD_STDERR, &lost_bytes, list);
-	if (!error)
-		error = fields_put_number(list, FIELD_LOST_BYTES, lost_bytes);
-	return error;
 }

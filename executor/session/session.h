@@ -10,10 +10,11 @@
  *   session_close.c, session_clock.c   its end; when that comes by itself
  *   session_table.c     what happens when: the state machine
  *   session_job.c       a cell, a command, a look at the variables
+ *   session_outcome.c   how that ended, and what it means for the session
  *   session_sandbox.c   its sandbox between jobs: checkpoints and ways back
  *   session_machine.c   states and events (with the picture)
  *   undo.c              what can be undone
- *   cells.c, cell.c, event_log.c   what is kept of the cells, who follows them
+ *   cells.c, cell.c, cell_summary.c, event_log.c   what is kept of the cells, who follows them
  *   tickets.c           calls that wait for their turn */
 #ifndef VIVARIUM_SESSION_H
 #define VIVARIUM_SESSION_H

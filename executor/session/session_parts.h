@@ -85,14 +85,16 @@ void session_interrupt_job(struct session *session);
 void session_ask(struct session *session);
 void session_pass_input(struct session *session);
 void session_keep_input(struct session *session);
-void session_finish(struct session *session);
-void session_finish_lost(struct session *session);
 void session_drop(struct session *session);
 void session_refuse_busy(struct session *session);
 void session_recover_and_retry(struct session *session);
 void session_replace_and_retry(struct session *session);
 void session_refuse_broken(struct session *session);
 void session_let_go(struct session *session); /* of the job, answered or not */
+
+/* session_outcome.c */
+void session_finish(struct session *session);
+void session_finish_lost(struct session *session);
 
 /* session_close.c */
 void session_close(struct session *session);
