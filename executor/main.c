@@ -26,7 +26,7 @@
  * it from outside (sandbox_stdio.c).
  *
  * A pool (pool.c) keeps sandboxes ready. admission.c decides who runs. A run
- * (run.c) has the clock and the limits and judges by what the kernel says. A
+ * (run.c, run_clock.c) has the clock and the limits and judges by what the kernel says. A
  * session (session.c) keeps its sandbox, and goes back to checkpoints
  * (zygote/checkpoint.c, sandbox_checkpoint.c) when a cell had to be killed. Shell
  * commands run beside its interpreter (sandbox_command.c); the application works

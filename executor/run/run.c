@@ -9,181 +9,7 @@
 #include "common/fields.h"
 #include "common/job.h"
 #include "executor/run/ending.h"
-#include "executor/run/fair.h"
-
-enum {
-	CPU_CHECK_LEAST_US = 5000,
-	/* Of output once a limit is met: it comes whether it is read or not. */
-	LAST_WORDS_BYTES = 1 << 20,
-};
-
-struct run {
-	struct run_config config;
-	struct outcome outcome;
-	struct loop_timer wall, cpu, grace, input;
-	struct fair fair;
-	struct cgroup_usage before;
-	uint64_t started_us;
-	uint64_t waited_us;             /* for input, so far */
-	uint64_t asked_us;              /* since when it waits for input; 0: it does not */
-	uint64_t written, most_written; /* bytes of output: so far, in all */
-	uint64_t displays, display_bytes;
-	enum reason met; /* the limit that was met, or REASON_INTERRUPTED */
-	uint64_t met_limit;
-	bool held;
-	bool refused; /* the process limit kept it from its first process */
-	bool over;
-	struct buffer ahead; /* input that nobody has asked for yet */
-	bool end_of_input;
-	uint8_t *report;
-};
-
-static bool is_command(const struct run *run)
-{
-	return run->config.job.kind == JOB_COMMAND;
-}
-
-/* -- its end --------------------------------------------------------------------- */
-
-/* The clock stops and the kernel's figures are read while the group exists. */
-static void stop_clock(struct run *run)
-{
-	uint64_t now = loop_now_us(), cpu_us = 0, peak = 0;
-
-	run->over = true;
-	if (run->asked_us)
-		run->waited_us += now - run->asked_us;
-	run->asked_us = 0;
-	run->outcome.wall_us = now - run->started_us - run->waited_us;
-	if (sandbox_read_meters(run->config.sandbox, &cpu_us, &peak))
-		return;
-	run->outcome.cpu_us = cpu_us - run->before.cpu_us;
-	run->outcome.memory_peak_bytes = peak;
-}
-
-static uint64_t limit_met(const struct run *run)
-{
-	if (run->met_limit)
-		return run->met_limit;
-	switch (run->outcome.reason) {
-	case REASON_WALL_TIME:
-		return run->config.limits.wall_ms;
-	case REASON_CPU_TIME:
-		return run->config.limits.cpu_ms;
-	case REASON_MEMORY:
-		return run->config.limits.memory_bytes;
-	case REASON_OUTPUT:
-		return run->config.limits.output_bytes;
-	case REASON_PROCESSES:
-		return run->config.limits.processes;
-	default:
-		return 0;
-	}
-}
-
-static void stop_timers(struct run *run)
-{
-	loop_clear_timer(run->config.loop, &run->wall);
-	loop_clear_timer(run->config.loop, &run->cpu);
-	loop_clear_timer(run->config.loop, &run->grace);
-	loop_clear_timer(run->config.loop, &run->input);
-}
-
-static void conclude(struct run *run, enum remains remains)
-{
-	stop_timers(run);
-	if (remains != REMAINS_NONE)
-		run_hold(run, false);
-	fair_end(&run->fair, remains != REMAINS_NONE);
-	run->outcome.remains = remains;
-	run->outcome.limit = limit_met(run);
-	run->config.owner.finished(run->config.owner.context, &run->outcome);
-}
-
-static void conclude_by_limit(struct run *run)
-{
-	sandbox_take_output(run->config.sandbox); /* it may be more than the limit on output */
-	stop_clock(run);
-	ending_by_limit(&run->outcome, run->met, -SIGKILL);
-	conclude(run, REMAINS_KILLED);
-}
-
-/* What the kernel has killed the program for, or refused it. */
-static enum reason killed_by(const struct run *run)
-{
-	struct cgroup_usage usage;
-
-	if (run->refused)
-		return REASON_PROCESSES;
-	if (sandbox_read_usage(run->config.sandbox, &usage))
-		return REASON_NONE;
-	if (usage.oom_kills > run->before.oom_kills)
-		return REASON_MEMORY;
-	return usage.forks_refused > run->before.forks_refused ? REASON_PROCESSES : REASON_NONE;
-}
-
-/* -- limits ----------------------------------------------------------------------- */
-
-static void on_grace(struct loop_timer *timer)
-{
-	conclude_by_limit(LOOP_OWNER(timer, struct run, grace));
-}
-
-static void meet(struct run *run, enum reason reason, uint64_t limit)
-{
-	if (run->over || run->met != REASON_NONE)
-		return;
-	run->met = reason;
-	run->met_limit = limit;
-	run_hold(run, false); /* it must be able to end */
-	if (run->most_written - run->written > LAST_WORDS_BYTES)
-		run->most_written = run->written + LAST_WORDS_BYTES;
-	if (is_command(run)) { /* its end is told by died(), like any other */
-		if (sandbox_kill_command(run->config.sandbox))
-			conclude_by_limit(run);
-		return;
-	}
-	if (!run->config.grace_ms) {
-		conclude_by_limit(run);
-		return;
-	}
-	(void)sandbox_signal(run->config.sandbox, SIGINT);
-	if (loop_set_timer(run->config.loop, &run->grace,
-			   loop_now_us() + run->config.grace_ms * 1000, on_grace))
-		conclude_by_limit(run);
-}
-
-static void on_wall(struct loop_timer *timer)
-{
-	meet(LOOP_OWNER(timer, struct run, wall), REASON_WALL_TIME, 0);
-}
-
-static void on_input_late(struct loop_timer *timer)
-{
-	struct run *run = LOOP_OWNER(timer, struct run, input);
-
-	meet(run, REASON_WALL_TIME, run->config.input_ms);
-}
-
-/* CPU cannot be used up sooner than all allowed CPUs would need: look then. */
-static void on_cpu(struct loop_timer *timer)
-{
-	struct run *run = LOOP_OWNER(timer, struct run, cpu);
-	uint64_t limit_us = run->config.limits.cpu_ms * 1000;
-	uint64_t cpu_us = 0, peak = 0;
-
-	if (sandbox_read_meters(run->config.sandbox, &cpu_us, &peak))
-		return;
-	uint64_t used = cpu_us - run->before.cpu_us;
-	if (used >= limit_us) {
-		meet(run, REASON_CPU_TIME, 0);
-		return;
-	}
-	uint64_t wait = (limit_us - used) * 100 / run->config.cpu_percent;
-	if (wait < CPU_CHECK_LEAST_US)
-		wait = CPU_CHECK_LEAST_US;
-	(void)loop_set_timer(run->config.loop, timer, loop_now_us() + wait, on_cpu);
-}
+#include "executor/run/run_parts.h"
 
 /* -- output -------------------------------------------------------------------------- */
 
@@ -202,16 +28,16 @@ static void on_output(void *context, struct sandbox *sandbox, enum sandbox_strea
 	if (given)
 		run->config.owner.output(run->config.owner.context, stream, bytes, given);
 	if (given < length)
-		meet(run, REASON_OUTPUT, 0);
+		run_meet(run, REASON_OUTPUT, 0);
 }
 
 /* -- input ------------------------------------------------------------------------ */
 
-static int start_wall(struct run *run)
+static void on_input_late(struct loop_timer *timer)
 {
-	uint64_t due = run->started_us + run->waited_us + run->config.limits.wall_ms * 1000;
+	struct run *run = LOOP_OWNER(timer, struct run, input);
 
-	return loop_set_timer(run->config.loop, &run->wall, due, on_wall);
+	run_meet(run, REASON_WALL_TIME, run->config.input_ms);
 }
 
 /* CPU time goes on counting: what else the program does meanwhile is work. */
@@ -225,7 +51,7 @@ static void wait_for_input(struct run *run)
 	run->asked_us = loop_now_us();
 	loop_clear_timer(run->config.loop, &run->wall);
 	if (loop_set_timer(run->config.loop, &run->input, run->asked_us + left, on_input_late))
-		meet(run, REASON_WALL_TIME, run->config.input_ms);
+		run_meet(run, REASON_WALL_TIME, run->config.input_ms);
 }
 
 static int answer_input(struct run *run, const void *bytes, size_t length)
@@ -234,7 +60,7 @@ static int answer_input(struct run *run, const void *bytes, size_t length)
 	if (run->asked_us)
 		run->waited_us += loop_now_us() - run->asked_us;
 	run->asked_us = 0;
-	int error = start_wall(run);
+	int error = run_start_wall(run);
 	return error ? error
 		     : sandbox_give_input(run->config.sandbox, bytes, length, run->end_of_input);
 }
@@ -302,7 +128,7 @@ static void on_done(void *context, struct sandbox *sandbox)
 
 	if (run->over)
 		return;
-	stop_clock(run);
+	run_stop_clock(run);
 	if (sandbox_read_report(sandbox, &run->report, &length, &exit_code) ||
 	    fields_check(run->report, length))
 		length = 0; /* nonsense: as if it had said nothing */
@@ -311,9 +137,9 @@ static void on_done(void *context, struct sandbox *sandbox)
 	ending_by_report(&run->outcome, exit_code);
 	if (run->met != REASON_NONE)
 		ending_by_limit(&run->outcome, run->met, exit_code ? exit_code : 1);
-	else if (run->outcome.reason == REASON_PROCESSES && killed_by(run) != REASON_PROCESSES)
+	else if (run->outcome.reason == REASON_PROCESSES && run_killed_by(run) != REASON_PROCESSES)
 		ending_by_exception(&run->outcome, exit_code);
-	conclude(run, REMAINS_IDLE);
+	run_conclude(run, REMAINS_IDLE);
 }
 
 /* Of a command: it has ended, and the interpreter beside it is idle. */
@@ -324,15 +150,15 @@ static void on_died(void *context, struct sandbox *sandbox, int status)
 	(void)sandbox;
 	if (run->over)
 		return;
-	stop_clock(run);
-	enum reason killed = killed_by(run);
+	run_stop_clock(run);
+	enum reason killed = run_killed_by(run);
 	if (run->met != REASON_NONE)
 		ending_by_limit(&run->outcome, run->met, -SIGKILL);
 	else
 		ending_by_death(&run->outcome, status, killed);
-	if (is_command(run) && killed == REASON_MEMORY && run->outcome.reason != REASON_MEMORY)
+	if (run_is_command(run) && killed == REASON_MEMORY && run->outcome.reason != REASON_MEMORY)
 		run->outcome.note = "Memory limit exceeded: a process of the command was killed.";
-	conclude(run, is_command(run) ? REMAINS_IDLE : REMAINS_KILLED);
+	run_conclude(run, run_is_command(run) ? REMAINS_IDLE : REMAINS_KILLED);
 }
 
 /* A command's first process: died() follows. */
@@ -351,11 +177,11 @@ static void on_failed(void *context, struct sandbox *sandbox)
 	(void)sandbox;
 	if (run->over)
 		return;
-	stop_clock(run);
+	run_stop_clock(run);
 	ending_by_limit(&run->outcome,
-			killed_by(run) == REASON_MEMORY ? REASON_MEMORY : REASON_INTERNAL,
+			run_killed_by(run) == REASON_MEMORY ? REASON_MEMORY : REASON_INTERNAL,
 			-SIGKILL);
-	conclude(run, REMAINS_NONE);
+	run_conclude(run, REMAINS_NONE);
 }
 
 static void on_idle(void *context, struct sandbox *sandbox)
@@ -378,15 +204,14 @@ static int start(struct run *run)
 					    &run->before.memory_peak_bytes);
 	run->started_us = loop_now_us();
 	if (!error)
-		error = start_wall(run);
+		error = run_start_wall(run);
 	if (!error && limits->cpu_ms * 100 < limits->wall_ms * run->config.cpu_percent)
-		error = loop_set_timer(run->config.loop, &run->cpu,
-				       run->started_us + CPU_CHECK_LEAST_US, on_cpu);
+		error = run_watch_cpu(run);
 	if (error)
 		return error;
 	fair_begin(&run->fair, run->config.loop, sandbox, run->before.cpu_us, run->config.rivals);
-	return is_command(run) ? sandbox_start_command(sandbox, &run->config.job)
-			       : sandbox_start(sandbox, &run->config.job);
+	return run_is_command(run) ? sandbox_start_command(sandbox, &run->config.job)
+				   : sandbox_start(sandbox, &run->config.job);
 }
 
 int run_begin(const struct run_config *config, struct run **ret_run)
@@ -420,22 +245,14 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 
 void run_interrupt(struct run *run)
 {
-	meet(run, REASON_INTERRUPTED, 0);
-}
-
-void run_hold(struct run *run, bool hold)
-{
-	if (run->held == hold || (hold && (run->over || run->met != REASON_NONE)))
-		return;
-	run->held = hold;
-	sandbox_hold_output(run->config.sandbox, hold);
+	run_meet(run, REASON_INTERRUPTED, 0);
 }
 
 void run_free(struct run *run)
 {
 	if (!run)
 		return;
-	stop_timers(run);
+	run_stop_timers(run);
 	fair_end(&run->fair, false);
 	buffer_reset(&run->ahead);
 	free(run->report);
