@@ -3,29 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <grp.h>
 #include <unistd.h>
 
 #include "common/spawn.h"
 #include "common/log.h"
-#include "common/scores.h"
-#include "common/owned.h"
 #include "common/packet.h"
 
 enum {
 	RESTART_MS = 500,
 	ANSWER_MS = 8000, /* forking takes a few ms, on a loaded machine a few more */
 	WARM_MS = 120000, /* imports may be many */
-	PROGRAM_FD = 4,
 };
 
 struct zygote {
@@ -52,134 +44,6 @@ struct zygote_pool {
 static uint64_t generations; /* of all pools */
 
 static void start(struct zygote *zygote);
-
-/* -- in the forked child ---------------------------------------------------- */
-
-static int drop_everything(uid_t uid)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
-		return -errno;
-	if (syscall(SYS_capset, &header, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	return setuid(0) == 0 ? -EUCLEAN : 0;
-}
-
-static int arrange_descriptors(int program, int socket)
-{
-	int null = open("/dev/null", O_RDWR);
-	/* out of the way of the numbers below */
-	int high_program = fcntl(program, F_DUPFD, 16);
-	int high_socket = fcntl(socket, F_DUPFD, 16);
-
-	if (null < 0 || high_program < 0 || high_socket < 0)
-		return -errno;
-	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(high_socket, ZYGOTE_SOCKET_FD) < 0 ||
-	    dup3(high_program, PROGRAM_FD, O_CLOEXEC) < 0)
-		return -errno;
-	return close_range(PROGRAM_FD + 1, ~0u, 0) ? -errno : 0;
-}
-
-/* Every program's score to begin with. Set with CAP_SYS_RESOURCE it is also the lowest
- * that a program can give itself; without, that is 0, whatever we do. */
-static void score_for_oom(void)
-{
-	char text[8];
-	AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	int length = snprintf(text, sizeof text, "%d", OOM_SCORE_PROGRAM);
-
-	if (fd < 0 || write(fd, text, (size_t)length) != length)
-		log_warn("zygote: its oom score cannot be set: %s", strerror(errno));
-}
-
-enum { ARGUMENTS_MAX = 8, VARIABLES_MAX = 40 };
-
-static char *joined(const char *name, const char *value)
-{
-	char *text = NULL;
-
-	return asprintf(&text, "%s%s", name, value) < 0 ? NULL : text;
-}
-
-static void fill_arguments(const struct zygote_pool_config *config, char *arguments[ARGUMENTS_MAX])
-{
-	size_t count = 0;
-
-	arguments[count++] = strdup("vivarium-zygote");
-	arguments[count++] = joined("preloads=", config->preloads);
-	if (config->python && *config->python)
-		arguments[count++] = joined("python=", config->python);
-	if (config->warm_up && *config->warm_up)
-		arguments[count++] = joined("warm_up=", config->warm_up);
-	if (config->strict)
-		arguments[count++] = strdup("strict");
-	if (config->verbose)
-		arguments[count++] = strdup("verbose");
-	arguments[count] = NULL;
-}
-
-/* The pool's own come first: who looks a name up finds the first. */
-static void fill_environment(const struct zygote_pool_config *config,
-			     char *environment[VARIABLES_MAX])
-{
-	static const char *const common[] = { "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
-					      "HOME=/workspace", "TMPDIR=/tmp" };
-	enum { COMMON = sizeof common / sizeof *common };
-	char *copy = strdup(config->variables ? config->variables : ""), *rest = NULL;
-	size_t count = 0;
-
-	for (char *variable = copy ? strtok_r(copy, " ", &rest) : NULL;
-	     variable && count < VARIABLES_MAX - COMMON - 1; variable = strtok_r(NULL, " ", &rest))
-		environment[count++] = variable;
-	for (size_t i = 0; i < COMMON; i++) {
-		size_t name = strcspn(common[i], "=") + 1;
-		size_t same = 0;
-
-		while (same < count && strncmp(environment[same], common[i], name))
-			same++;
-		if (same == count)
-			environment[count++] = strdup(common[i]);
-	}
-	environment[count] = NULL;
-}
-
-static _Noreturn void become_zygote(const struct zygote_pool_config *config, int socket)
-{
-	char step[ROOT_STEP_BYTES] = "";
-	char *arguments[ARGUMENTS_MAX], *environment[VARIABLES_MAX];
-	sigset_t none;
-
-	score_for_oom();
-	int error = root_enter(&config->root, step);
-
-	fill_arguments(config, arguments);
-	fill_environment(config, environment);
-
-	if (!error) {
-		snprintf(step, sizeof step, "arrange descriptors");
-		error = arrange_descriptors(config->program, socket);
-	}
-	if (!error) {
-		snprintf(step, sizeof step, "drop privileges");
-		error = drop_everything(config->uid);
-	}
-	if (!error) {
-		sigemptyset(&none);
-		(void)sigprocmask(SIG_SETMASK, &none, NULL);
-		/* what whoever started the daemon ignores, programs shall not */
-		for (int number = 1; number < NSIG; number++)
-			(void)signal(number, SIG_DFL);
-		execveat(PROGRAM_FD, "", arguments, environment, AT_EMPTY_PATH);
-		snprintf(step, sizeof step, "execute the zygote");
-		error = -errno;
-	}
-	log_error("zygote: cannot %s: %s", step, strerror(-error));
-	_exit(1);
-}
-
-/* -- in the daemon ---------------------------------------------------------- */
 
 /* How it died, or that we ended it. */
 static int retire(struct zygote *zygote)
@@ -323,7 +187,7 @@ static int start_process(struct zygote *zygote)
 		return -errno;
 	zygote->pid = fork();
 	if (zygote->pid == 0)
-		become_zygote(&zygote->zygote_pool->config, pair[1]);
+		zygote_process_become(&zygote->zygote_pool->config.program, pair[1]);
 	close(pair[1]);
 	if (zygote->pid < 0) {
 		close(pair[0]);

@@ -1,4 +1,4 @@
-/* zygote pool.h - the zygotes: started, warmed, used in turn, replaced.
+/* zygote_pool.h - the zygotes: started, warmed, used in turn, replaced.
  *
  * Several, because all forks of one zygote share its hash seed and its address
  * layout: consecutive sandboxes come from different ones. Each is replaced
@@ -12,25 +12,17 @@
 #include <sys/types.h>
 
 #include "executor/loop/loop.h"
-#include "executor/zygotes/template_root.h"
+#include "executor/zygotes/zygote_process.h"
 
 struct zygote_pool;
 
 struct zygote_pool_config {
 	struct loop *loop;
-	const char *name; /* of the environment, for the log; this and all texts are the caller's */
+	const char *name; /* of the environment, for the log; the caller's */
 	size_t zygotes;
 	uint64_t max_forks;  /* of one zygote, then it is replaced */
 	uint64_t max_age_ms;
-	const char *preloads;
-	const char *python;    /* its program; "": the system's */
-	const char *warm_up;   /* a file of Python to run after the imports; "": none */
-	const char *variables; /* NAME=VALUE for its environment, between spaces */
-	bool strict;           /* what cannot be imported is an error */
-	bool verbose;          /* say what is imported */
-	struct root_plan root; /* where they live */
-	int program;         /* the zygote's executable, open; the caller's */
-	uid_t uid;           /* the zygotes' own */
+	struct zygote_program program;
 
 	/* an init has been spawned, or not: pid < 0 is -errno and pidfd -1. The
 	 * pidfd is the callee's. */
