@@ -362,26 +362,7 @@ void environment_refill(struct environment *environment)
 
 struct limits environment_limits(const struct environment *environment, const struct limits *limits)
 {
-	const struct limits *own = &environment->manifest.limits;
-	struct limits both = *limits;
-	const struct {
-		uint64_t *limit, own;
-	} rows[] = {
-		{ &both.wall_ms, own->wall_ms },
-		{ &both.cpu_ms, own->cpu_ms },
-		{ &both.memory_bytes, own->memory_bytes },
-		{ &both.output_bytes, own->output_bytes },
-		{ &both.processes, own->processes },
-		{ &both.open_files, own->open_files },
-		{ &both.file_bytes, own->file_bytes },
-		{ &both.workspace_bytes, own->workspace_bytes },
-		{ &both.workspace_inodes, own->workspace_inodes },
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (rows[i].own)
-			*rows[i].limit = rows[i].own;
-	return both;
+	return manifest_limits(&environment->manifest, limits);
 }
 
 bool environment_is_held(const struct environment *environment)

@@ -159,6 +159,30 @@ bool manifest_has_module(const struct manifest *manifest, const char *name, size
 	return false;
 }
 
+struct limits manifest_limits(const struct manifest *manifest, const struct limits *limits)
+{
+	const struct limits *own = &manifest->limits;
+	struct limits both = *limits;
+	const struct {
+		uint64_t *limit, own;
+	} rows[] = {
+		{ &both.wall_ms, own->wall_ms },
+		{ &both.cpu_ms, own->cpu_ms },
+		{ &both.memory_bytes, own->memory_bytes },
+		{ &both.output_bytes, own->output_bytes },
+		{ &both.processes, own->processes },
+		{ &both.open_files, own->open_files },
+		{ &both.file_bytes, own->file_bytes },
+		{ &both.workspace_bytes, own->workspace_bytes },
+		{ &both.workspace_inodes, own->workspace_inodes },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].own)
+			*rows[i].limit = rows[i].own;
+	return both;
+}
+
 void manifest_free(struct manifest *manifest)
 {
 	free(manifest->name);

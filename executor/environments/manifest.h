@@ -39,6 +39,9 @@ int manifest_read(const char *build, struct manifest *ret_manifest,
 /* Does one of the environment's modules have this name? */
 bool manifest_has_module(const struct manifest *manifest, const char *name, size_t length);
 
+/* A profile's limits, with those that the manifest names. */
+struct limits manifest_limits(const struct manifest *manifest, const struct limits *limits);
+
 void manifest_free(struct manifest *manifest);
 
 #endif
