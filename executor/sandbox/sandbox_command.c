@@ -36,35 +36,6 @@ static void forget_command(struct sandbox *sandbox)
 	sandbox->command.inside = 0;
 }
 
-static int compare_pids(const void *one, const void *other)
-{
-	pid_t a = *(const pid_t *)one, b = *(const pid_t *)other;
-
-	return (a > b) - (a < b);
-}
-
-/* Who is there already. One that was left out would be killed with the command:
- * rather no command. */
-static int note_others(struct sandbox *sandbox)
-{
-	static pid_t members[MEMBERS_MAX];
-	struct command *command = &sandbox->command;
-	long count = cgroup_list(sandbox->cgroup, members, MEMBERS_MAX);
-
-	if (count < 0)
-		return (int)count;
-	if (count == MEMBERS_MAX)
-		return -E2BIG;
-	size_t size = (size_t)count * sizeof *members;
-	command->before = malloc(size + 1);
-	if (!command->before)
-		return -ENOMEM;
-	memcpy(command->before, members, size);
-	command->before_count = (size_t)count;
-	qsort(command->before, command->before_count, sizeof *members, compare_pids);
-	return 0;
-}
-
 static int ask(struct sandbox *sandbox, const struct sandbox_job *job)
 {
 	AUTO_FD text = make_text(job->payload, job->payload_length);
@@ -95,7 +66,7 @@ static int ask(struct sandbox *sandbox, const struct sandbox_job *job)
 
 int command_start(struct sandbox *sandbox, const struct happening *what)
 {
-	int error = note_others(sandbox);
+	int error = sweep_note_others(sandbox);
 
 	if (!error) /* the shell is not one of the program's processes */
 		error = sandbox_make_room(sandbox, 1);
@@ -151,13 +122,4 @@ int command_note_and_finish(struct sandbox *sandbox, const struct happening *wha
 {
 	(void)command_note_end(sandbox, what);
 	return command_finish(sandbox, what);
-}
-
-bool command_keeps(const struct sandbox *sandbox, pid_t pid)
-{
-	const struct command *command = &sandbox->command;
-
-	return pid == sandbox->interpreter.pid ||
-	       (command->before_count &&
-		bsearch(&pid, command->before, command->before_count, sizeof pid, compare_pids));
 }

@@ -205,10 +205,11 @@ void sandbox_begin_text(struct sandbox *sandbox, bool watched); /* a job begins 
 
 sandbox_action command_start, command_started, command_kill, command_ended, command_note_end,
 	command_finish, command_note_and_finish;
-bool command_keeps(const struct sandbox *sandbox, pid_t pid);
 
 /* -- sandbox_sweep.c: killing all but ours ------------------------------------------------------ */
 
+/* A command begins: who is there already is spared at its end. 0 or -errno. */
+int sweep_note_others(struct sandbox *sandbox);
 /* Forbid forks and kill until none is left: ON_SWEPT follows. 0 or -errno. */
 int sweep_begin(struct sandbox *sandbox);
 

@@ -3,10 +3,50 @@
  * nothing is left. */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "executor/sandbox/sandbox_parts.h"
 
 enum { SWEEP_US = 500 };
+
+static int compare_pids(const void *one, const void *other)
+{
+	pid_t a = *(const pid_t *)one, b = *(const pid_t *)other;
+
+	return (a > b) - (a < b);
+}
+
+/* Who is there already. One that was left out would be killed with the command:
+ * rather no command. */
+int sweep_note_others(struct sandbox *sandbox)
+{
+	static pid_t members[MEMBERS_MAX];
+	struct command *command = &sandbox->command;
+	long count = cgroup_list(sandbox->cgroup, members, MEMBERS_MAX);
+
+	if (count < 0)
+		return (int)count;
+	if (count == MEMBERS_MAX)
+		return -E2BIG;
+	size_t size = (size_t)count * sizeof *members;
+	command->before = malloc(size + 1);
+	if (!command->before)
+		return -ENOMEM;
+	memcpy(command->before, members, size);
+	command->before_count = (size_t)count;
+	qsort(command->before, command->before_count, sizeof *members, compare_pids);
+	return 0;
+}
+
+static bool command_keeps(const struct sandbox *sandbox, pid_t pid)
+{
+	const struct command *command = &sandbox->command;
+
+	return pid == sandbox->interpreter.pid ||
+	       (command->before_count &&
+		bsearch(&pid, command->before, command->before_count, sizeof pid, compare_pids));
+}
 
 static bool is_of_command(enum sandbox_state state)
 {
