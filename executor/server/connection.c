@@ -274,7 +274,7 @@ static void begin_call(struct connection *connection, const struct frame_header 
 	}
 	buffer_consume(&connection->input, FRAME_HEADER_BYTES + header->length);
 	if (all->stopping)
-		call_refuse_busy(call, REFUSAL_STOPPING, "The executor is shutting down.", 1000);
+		all->refuse(call);
 	else
 		operation->handle(all->config->context, call);
 }

@@ -9,7 +9,8 @@ struct connections {
 	const struct server_config *config; /* lives as long as they */
 	struct connection *first;
 	size_t calls;  /* that are not over */
-	bool stopping; /* new calls are refused */
+	void (*refuse)(struct call *call); /* a new one, while stopping */
+	bool stopping;
 };
 
 /* Take calls from the peer at fd, which is the connection's from now on. 0; or -errno,

@@ -16,6 +16,7 @@
 enum {
 	BACKLOG = 512,
 	ACCEPT_PAUSE_US = 100000, /* when descriptors or memory have run out */
+	STOPPING_RETRY_MS = 1000,
 };
 
 struct server {
@@ -111,6 +112,12 @@ static int listen_at(const struct server_config *config, int *ret_fd)
 	return 0;
 }
 
+static void refuse(struct call *call)
+{
+	call_refuse_busy(call, REFUSAL_STOPPING, "The executor is shutting down.",
+			 STOPPING_RETRY_MS);
+}
+
 int server_new(const struct server_config *config, struct server **ret_server)
 {
 	struct server *server = calloc(1, sizeof *server);
@@ -120,6 +127,7 @@ int server_new(const struct server_config *config, struct server **ret_server)
 		return -ENOMEM;
 	server->config = *config;
 	server->connections.config = &server->config;
+	server->connections.refuse = refuse;
 	int error = listen_at(config, &fd);
 	if (!error)
 		error = loop_add(config->loop, &server->listener, fd, EPOLLIN, on_connection);
