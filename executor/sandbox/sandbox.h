@@ -180,7 +180,7 @@ int sandbox_weigh(struct sandbox *sandbox, uint64_t weight);
 
 /* Nothing is asked of it for now, or something is again. Threads and children that the
  * program has left go on: after a moment they are held to idle_cpu_permille of a CPU,
- * all such sandboxes together to idle_cpu_all_permille. */
+ * all such sandboxes together to idle_cpu_all_permille, and nothing they write is read. */
 void sandbox_rest(struct sandbox *sandbox, bool rests);
 
 /* Let the peak begin again, where the kernel can do that. */

@@ -127,6 +127,9 @@ struct sandboxes {
 	uint64_t held_permille;  /* each */
 };
 
+/* sandbox_rest.c: it has all of its CPU again; for good if it is torn down. */
+void sandbox_end_rest(struct sandbox *sandbox);
+
 /* Tell the machine. */
 static inline void sandbox_report(struct sandbox *sandbox, const struct happening *what)
 {

@@ -37,11 +37,15 @@ static void hold_all(struct sandboxes *all)
 			hold(sandbox, permille);
 }
 
+/* Also where nobody can tell. */
 static bool something_goes_on(const struct sandbox *sandbox)
 {
-	return cgroup_count_tasks(sandbox->cgroup) > (long)(OUR_TASKS + sandbox->checkpoint_count);
+	long tasks = cgroup_count_tasks(sandbox->cgroup);
+
+	return tasks < 0 || tasks > (long)(OUR_TASKS + sandbox->checkpoint_count);
 }
 
+/* What goes on may write for ever: nobody wants that now, so it waits. */
 static void on_rested(struct loop_timer *timer)
 {
 	struct sandbox *sandbox = LOOP_OWNER(timer, struct sandbox, rest);
@@ -49,6 +53,7 @@ static void on_rested(struct loop_timer *timer)
 
 	if (sandbox->held_permille || !something_goes_on(sandbox))
 		return;
+	sandbox_hold_output(sandbox, true);
 	all->held++;
 	hold_all(all);
 	hold(sandbox, all->held_permille);
@@ -56,21 +61,26 @@ static void on_rested(struct loop_timer *timer)
 		all->held--;
 }
 
-void sandbox_rest(struct sandbox *sandbox, bool rests)
+void sandbox_end_rest(struct sandbox *sandbox)
 {
-	struct loop *loop = sandbox->all->config.loop;
-
-	if (rests) {
-		/* without memory for the timer they go on as they are */
-		(void)loop_set_timer(loop, &sandbox->rest, loop_now_us() + GRACE_MS * 1000,
-				     on_rested);
-		return;
-	}
-	loop_clear_timer(loop, &sandbox->rest);
+	loop_clear_timer(sandbox->all->config.loop, &sandbox->rest);
 	if (!sandbox->held_permille)
 		return;
 	hold(sandbox, 0);
 	sandbox->held_permille = 0;
 	sandbox->all->held--;
 	hold_all(sandbox->all);
+}
+
+void sandbox_rest(struct sandbox *sandbox, bool rests)
+{
+	if (rests) {
+		/* without memory for the timer they go on as they are */
+		(void)loop_set_timer(sandbox->all->config.loop, &sandbox->rest,
+				     loop_now_us() + GRACE_MS * 1000, on_rested);
+		return;
+	}
+	sandbox_end_rest(sandbox);
+	if (sandbox->held)
+		sandbox_hold_output(sandbox, false);
 }

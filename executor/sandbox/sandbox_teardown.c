@@ -132,7 +132,7 @@ int teardown_if_home(struct sandbox *sandbox, const struct happening *what)
 
 int teardown_kill(struct sandbox *sandbox, const struct happening *what)
 {
-	sandbox_rest(sandbox, false);
+	sandbox_end_rest(sandbox);
 	loop_clear_timer(sandbox->all->config.loop, &sandbox->sweep);
 	if (sandbox->init_pid && !sandbox->init_dead) {
 		send_kill(sandbox->life.fd); /* pid 1 takes all of its namespace along */

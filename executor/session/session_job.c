@@ -19,8 +19,6 @@ void session_pick(struct session *session)
 {
 	session->current = tickets_take(&session->tickets);
 	session_touch(session);
-	/* between jobs nothing is read: threads that go on writing wait, not we work */
-	sandbox_hold_output(session->sandbox, !session->current);
 	sandbox_rest(session->sandbox, !session->current);
 	if (!session->current)
 		return;
