@@ -99,7 +99,7 @@ static int check_pairs(const struct buffer *pairs)
 	return got;
 }
 
-void fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out, size_t size)
+bool fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out, size_t size)
 {
 	const uint8_t *at = fastcgi->pairs.data;
 	const uint8_t *end = at + fastcgi->pairs.length;
@@ -113,8 +113,9 @@ void fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out
 		length = pair.value_length < size - 1 ? pair.value_length : size - 1;
 		memcpy(out, pair.value, length);
 		out[length] = '\0';
-		return;
+		return length == pair.value_length;
 	}
+	return true;
 }
 
 /* ---- records ---------------------------------------------------------------- */

@@ -50,8 +50,9 @@ int fastcgi_take_head(struct fastcgi *fastcgi);
 /* Has anything of a request come? */
 bool fastcgi_has_begun(const struct fastcgi *fastcgi);
 
-/* The value of a variable in a head that is whole, cut to fit; "" if it is not there. */
-void fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out, size_t size);
+/* The value of a variable in a head that is whole, cut to fit; "" if it is not there.
+ * False: it was cut. */
+bool fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out, size_t size);
 
 /* Bytes of the body, waiting for them as long as the socket's time-out says: how
  * many, 0 at the end, -ECANCELED if the peer aborts the request, or -errno. */

@@ -157,15 +157,23 @@ int server_open(const struct config *config, struct server *ret_server)
 enum exchange_lane server_choose_lane(const struct config *config, const struct fastcgi *fastcgi,
 				      char ret_client[ACCESS_ADDRESS_BYTES])
 {
-	char method[16], uri[2048], accept[512], peer[ACCESS_ADDRESS_BYTES], forwarded[512];
+	char method[16], uri[2048], accept[512], peer[ACCESS_ADDRESS_BYTES], forwarded[4096];
 	char address[ACCESS_ADDRESS_BYTES];
 
-	fastcgi_variable(fastcgi, "REQUEST_METHOD", method, sizeof method);
-	fastcgi_variable(fastcgi, "REQUEST_URI", uri, sizeof uri);
-	fastcgi_variable(fastcgi, "HTTP_ACCEPT", accept, sizeof accept);
-	fastcgi_variable(fastcgi, "REMOTE_ADDR", peer, sizeof peer);
-	fastcgi_variable(fastcgi, "HTTP_X_FORWARDED_FOR", forwarded, sizeof forwarded);
+	(void)fastcgi_variable(fastcgi, "REQUEST_METHOD", method, sizeof method);
+	bool whole_uri = fastcgi_variable(fastcgi, "REQUEST_URI", uri, sizeof uri);
+	bool whole_accept = fastcgi_variable(fastcgi, "HTTP_ACCEPT", accept, sizeof accept);
+	(void)fastcgi_variable(fastcgi, "REMOTE_ADDR", peer, sizeof peer);
+	/* the word that counts is the last, which a cut takes away: then it is the proxy's */
+	if (!fastcgi_variable(fastcgi, "HTTP_X_FORWARDED_FOR", forwarded, sizeof forwarded))
+		*forwarded = '\0';
 	caller_address(config->trusted_proxies, peer, forwarded, address);
 	caller_share(address, ret_client);
-	return exchange_lane(method, uri, accept);
+	/* The path alone says what it is: a query that is cut, perhaps within an escape, must not
+	 * make it an error, which is quick. In doubt it is work, and events. */
+	size_t path = strcspn(uri, "?");
+	if (!whole_uri && path == sizeof uri - 1)
+		return EXCHANGE_WORK;
+	uri[path] = '\0';
+	return exchange_lane(method, uri, whole_accept ? accept : "text/event-stream");
 }

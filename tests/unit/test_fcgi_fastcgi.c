@@ -64,11 +64,11 @@ static void test_a_head(void **state)
 	send(wire->peer, GOOD, sizeof(GOOD) - 1, 0);
 	assert_int_equal(fastcgi_receive_head(&wire->fastcgi), 1);
 	assert_true(wire->fastcgi.keep);
-	fastcgi_variable(&wire->fastcgi, "A", value, sizeof value);
+	assert_true(fastcgi_variable(&wire->fastcgi, "A", value, sizeof value));
 	assert_string_equal(value, "bc");
-	fastcgi_variable(&wire->fastcgi, "A", value, 2);
+	assert_false(fastcgi_variable(&wire->fastcgi, "A", value, 2));
 	assert_string_equal(value, "b");
-	fastcgi_variable(&wire->fastcgi, "B", value, sizeof value);
+	assert_true(fastcgi_variable(&wire->fastcgi, "B", value, sizeof value));
 	assert_string_equal(value, "");
 	assert_int_equal(wire->fastcgi.head.length, sizeof(GOOD) - 1);
 	assert_memory_equal(wire->fastcgi.head.data, GOOD, sizeof(GOOD) - 1);
