@@ -107,7 +107,7 @@ void machine_settle(struct options *options)
 
 	settle(&options->running, clamp(running, RUNNING_LEAST, RUNNING_MOST));
 	settle(&options->running_per_client, (options->running * 3 + 3) / 4);
-	settle(&options->queue_per_client, (options->queue + 1) / 2);
+	settle(&options->queue_per_client, (options->queue * 3 + 3) / 4);
 }
 
 void machine_protect_daemon(void)
