@@ -8,6 +8,7 @@ import codecs
 import contextlib
 import getpass
 import os
+import select
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from ..models import Output, Result
 
 PICTURES = {"image/png": "png", "image/svg+xml": "svg", "image/jpeg": "jpg", "image/gif": "gif"}
 READ_BYTES = 1 << 16
+LOOK_AGAIN_SECONDS = 0.1
 
 
 @contextlib.contextmanager
@@ -97,6 +99,8 @@ class Program:
     def _give_input(self, wanted: InputWanted) -> None:
         self._reading = True
         try:
+            if self._is_over():
+                return
             text, ended = self._input.read(wanted)
         except KeyboardInterrupt:
             self._interrupt()
@@ -105,6 +109,13 @@ class Program:
             self._reading = False
         with contextlib.suppress(ApiError):  # it may have ended meanwhile
             self._session.send_stdin(text, eof=ended)
+
+    def _is_over(self) -> bool:
+        """After Ctrl-C: has the program ended, so that nobody waits for the answer any more?"""
+        while self._interrupted and not select.select([sys.stdin], [], [], LOOK_AGAIN_SECONDS)[0]:
+            if self._session.info().state == "idle":
+                return True
+        return False
 
     # ---- Ctrl-C -----------------------------------------------------------------------------
 
