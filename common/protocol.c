@@ -93,7 +93,6 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_ENDED_BY] = { FIELD_IS_NUMBER, "ended_by" },
 	[FIELD_EXIT_CODE] = { FIELD_IS_NUMBER, "exit_code" },
 	[FIELD_VARIABLE] = { FIELD_IS_LIST, "variable" },
-	[FIELD_DISPLAY] = { FIELD_IS_LIST, "display" },
 	[FIELD_CASE_RESULT] = { FIELD_IS_LIST, "case_result" },
 	[FIELD_PURE] = { FIELD_IS_NUMBER, "pure" },
 	[FIELD_DATA] = { FIELD_IS_BYTES, "data" },

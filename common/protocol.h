@@ -128,7 +128,6 @@ enum field {
 	FIELD_ENDED_BY = 101,       /* u64: enum ended_by */
 	FIELD_EXIT_CODE = 102,      /* i64: sys.exit's code */
 	FIELD_VARIABLE = 103,       /* list, repeated: NAME, TYPE, REPR, SIZE_BYTES */
-	FIELD_DISPLAY = 104,        /* not written: FRAME_DISPLAY instead */
 	FIELD_CASE_RESULT = 105,    /* list, repeated: see docs/PROTOCOL.md, judging */
 	FIELD_PURE = 106,           /* u64: 1 = the cell can have changed nothing but _ */
 	FIELD_DATA = 107,           /* bytes: what a call returned (zygote/judge.py) */

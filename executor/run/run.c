@@ -96,11 +96,6 @@ int run_give_input(struct run *run, const void *bytes, size_t length, bool eof)
 	return run->asked_us ? answer_input(run, bytes, length) : 0;
 }
 
-bool run_waits_for_input(const struct run *run)
-{
-	return run->asked_us != 0;
-}
-
 /* -- what the sandbox tells --------------------------------------------------------- */
 
 static void on_display(void *context, struct sandbox *sandbox, const uint8_t *text, size_t length)

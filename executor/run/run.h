@@ -60,7 +60,6 @@ void run_hold(struct run *run, bool hold);
 /* Input for an interactive job; with `eof` nothing follows. 0, -ENOSPC if more has
  * come than the program has asked for, -EPIPE after end of file, or -errno. */
 int run_give_input(struct run *run, const void *bytes, size_t length, bool eof);
-bool run_waits_for_input(const struct run *run);
 
 /* Nobody wants the outcome: the sandbox is the caller's again. */
 void run_free(struct run *run);

@@ -117,11 +117,6 @@ bool sandbox_is_idle(const struct sandbox *sandbox)
 	return sandbox->state == SANDBOX_IDLE;
 }
 
-bool sandbox_awaits_input(const struct sandbox *sandbox)
-{
-	return sandbox->state == SANDBOX_ASKS;
-}
-
 int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer)
 {
 	if (sandbox->shared >= 0 &&
@@ -138,11 +133,6 @@ int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer)
 	}
 	int fd = openat(sandbox->shared, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
-}
-
-int sandbox_workspace_full(const struct sandbox *sandbox)
-{
-	return workspace_full(&sandbox->workspace);
 }
 
 int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,

@@ -114,7 +114,6 @@ bool sandbox_is_idle(const struct sandbox *sandbox);
  * if it were the program; or -errno. It stays good when the sandbox is gone. */
 struct ucred;
 int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer);
-int sandbox_workspace_full(const struct sandbox *sandbox);
 
 /* Change what it may use. Only while idle. 0 or -errno. */
 int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);
@@ -125,9 +124,6 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_job *job);
 /* Hand over by output() all that the job has printed so far, flushed or not: before its
  * program is killed. May call any callback that output() may. */
 void sandbox_take_output(struct sandbox *sandbox);
-
-/* Does the job wait for input? */
-bool sandbox_awaits_input(const struct sandbox *sandbox);
 
 /* Answer input(): at most MAILBOX_PAYLOAD_MAX bytes, copied; with `eof` nothing
  * comes after them. 0, -EBUSY if the job waits for none, or -errno. */
