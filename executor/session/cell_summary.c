@@ -54,10 +54,10 @@ static size_t cut_front(struct buffer *text, size_t most)
 static int put_text(struct cell *cell, enum frame_type type, unsigned tag, uint64_t *lost_bytes,
 		    struct buffer *list)
 {
+	uint64_t read = cell->log.read;
 	struct event_cursor cursor = event_log_seek(&cell->log, cell->log.first);
 	AUTO_BUFFER text = BUFFER_INIT(0);
 	struct event event;
-	uint64_t read = cell->log.read;
 	int error = 0;
 
 	while (!error && event_log_read(&cell->log, &cursor, &event)) {

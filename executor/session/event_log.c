@@ -66,6 +66,13 @@ static bool is_text(uint32_t type)
 	return type == FRAME_STDOUT || type == FRAME_STDERR;
 }
 
+/* What a cursor has passed never grows: its place would be in the middle of an event. */
+static void note_passed(struct event_log *log, const struct event_cursor *cursor)
+{
+	if (log->read + 1 < cursor->number)
+		log->read = cursor->number - 1;
+}
+
 static bool can_join(const struct event_log *log, enum frame_type type, size_t length)
 {
 	if (!used(log) || !is_text(type) || log->read + 1 >= log->next)
@@ -128,7 +135,7 @@ size_t event_log_size(const struct event_log *log)
 	return log->bytes.capacity;
 }
 
-struct event_cursor event_log_seek(const struct event_log *log, uint64_t number)
+struct event_cursor event_log_seek(struct event_log *log, uint64_t number)
 {
 	struct event_cursor cursor = { .number = log->first,
 				       .at = log->base + log->start,
@@ -143,6 +150,7 @@ struct event_cursor event_log_seek(const struct event_log *log, uint64_t number)
 		cursor.at += sizeof header + header.length;
 		cursor.seen_bytes += header.length;
 	}
+	note_passed(log, &cursor);
 	return cursor;
 }
 
@@ -161,11 +169,10 @@ bool event_log_read(struct event_log *log, struct event_cursor *cursor, struct e
 	*ret_event = (struct event){ .type = (enum frame_type)header.type,
 				     .bytes = log->bytes.data + at + sizeof header,
 				     .length = header.length };
-	if (log->read < cursor->number)
-		log->read = cursor->number;
 	cursor->number++;
 	cursor->at += sizeof header + header.length;
 	cursor->seen_bytes += header.length;
+	note_passed(log, cursor);
 	return true;
 }
 

@@ -2,7 +2,7 @@
  *
  * A queue of (type, bytes), bounded in bytes: the oldest go. Events have numbers
  * from 1; a cursor reads them in order and is told how much it has missed. Text
- * that follows text of its kind joins it, as long as nobody has read that event. */
+ * that follows text of its kind joins it, as long as no cursor has passed that event. */
 #ifndef VIVARIUM_EVENT_LOG_H
 #define VIVARIUM_EVENT_LOG_H
 
@@ -21,7 +21,7 @@ struct event_log {
 	size_t most;
 	uint64_t first, next; /* numbers: of the oldest kept, of the one to come */
 	uint64_t gone_bytes; /* of what the events before the first one held */
-	uint64_t read;       /* the highest number that anybody has read */
+	uint64_t read;       /* the highest number that a cursor has passed */
 };
 
 struct event {
@@ -56,7 +56,7 @@ size_t event_log_size(const struct event_log *log);
 
 /* A cursor that reads from event `number` (0: the first) on. Of events that are gone
  * already it says at most how much it has missed, from the first: exactly. */
-struct event_cursor event_log_seek(const struct event_log *log, uint64_t number);
+struct event_cursor event_log_seek(struct event_log *log, uint64_t number);
 
 /* True with the next event in *ret_event. */
 bool event_log_read(struct event_log *log, struct event_cursor *cursor, struct event *ret_event);

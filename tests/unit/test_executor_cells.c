@@ -70,6 +70,25 @@ static void test_text_joins(void **state)
 	event_log_free(&log);
 }
 
+/* Also one that a cursor has only been put behind: else the cursor would be within it, and
+ * what the program wrote there be taken for the next event's length. */
+static void test_text_does_not_join_what_was_passed(void **state)
+{
+	struct event_log log;
+	struct event event;
+
+	(void)state;
+	event_log_init(&log, 1000);
+	add(&log, FRAME_STDOUT, "a");
+	struct event_cursor cursor = event_log_seek(&log, 2);
+	add(&log, FRAME_STDOUT, "\xff\xff\xff\x7f\x01\x02\x03\x04 as a header");
+	add(&log, FRAME_STDERR, "b");
+	check_read(&log, &cursor, FRAME_STDOUT, "\xff\xff\xff\x7f\x01\x02\x03\x04 as a header");
+	check_read(&log, &cursor, FRAME_STDERR, "b");
+	assert_false(event_log_read(&log, &cursor, &event));
+	event_log_free(&log);
+}
+
 static void test_the_oldest_are_forgotten_and_named(void **state)
 {
 	struct event_log log;
@@ -282,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_events_in_order),
 		cmocka_unit_test(test_text_joins),
+		cmocka_unit_test(test_text_does_not_join_what_was_passed),
 		cmocka_unit_test(test_the_oldest_are_forgotten_and_named),
 		cmocka_unit_test(test_what_is_too_large),
 		cmocka_unit_test(test_history_forgets_the_oldest),
