@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 void fields_open(struct fields_reader *reader, const void *list, size_t length)
 {

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 

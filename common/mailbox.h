@@ -25,6 +25,20 @@ enum {
 	MAILBOX_BYTES = MAILBOX_TEXT_OFFSET + 2 * MAILBOX_TEXT_STRIDE,
 };
 
+/* What a job is: executor and interpreter both know. */
+enum job_kind {
+	JOB_SCRIPT,    /* a one-shot: like `python3 FILE`, then finish */
+	JOB_CELL,      /* a session's cell */
+	JOB_VARIABLES, /* list the names of __main__ */
+	JOB_COMMAND,   /* not for the interpreter: a shell command beside it */
+	/* judging; the payload of all but the first is a list of fields */
+	JOB_LOAD,      /* run the submission once: cases are forks of what it leaves */
+	JOB_CALL,      /* in a fork: one case's call */
+	JOB_EXPECT,    /* in the same fork, after it: an output that needs its names */
+	JOB_PREPARE,   /* in a clean interpreter: which outputs can be evaluated there? */
+	JOB_COMPARE,   /* in a clean interpreter: what was got with what was expected */
+};
+
 enum mailbox_flag {
 	MAILBOX_RESTRICTED = 1, /* no further process; Python-level courtesy */
 	MAILBOX_READONLY = 2,   /* nothing is written by name */
@@ -56,7 +70,7 @@ struct mailbox_text {
 
 struct mailbox {
 	/* the job; payload: the source */
-	uint32_t kind; /* enum job_kind of zygote/python.h */
+	uint32_t kind; /* enum job_kind */
 	uint32_t flags;
 	uint64_t execution;  /* number of the cell in its session, from 1 */
 	uint64_t open_files; /* rlimits that the interpreter puts on itself */

@@ -1,9 +1,9 @@
 /* protocol.h - the words that the application and the executor share.
  *
  * The same vocabulary crosses two boundaries:
- *   - the UNIX socket between fcgi-app and executor: frames (frame.h) whose
+ *   - the UNIX socket between fcgi-app and executor: frames (message.h) whose
  *     payload is a list of fields (fields.h);
- *   - the mailbox between executor and interpreter (executor/mailbox.h): a job
+ *   - the mailbox between executor and interpreter (mailbox.h): a job
  *     and a report, each a list of fields as well.
  * docs/PROTOCOL.md tells the story; this file is the reference. Numbers are
  * never reused: a removed one leaves a gap. */

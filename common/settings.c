@@ -86,8 +86,8 @@ static int set_value(const struct setting *setting, const char *text, const char
 	return set_text(setting, text);
 }
 
-int settings_set(const struct settings *settings, const char *name, const char *value,
-		 const char *place, char error[SETTINGS_ERROR_BYTES])
+static int set_by_name(const struct settings *settings, const char *name, const char *value,
+		       const char *place, char error[SETTINGS_ERROR_BYTES])
 {
 	const struct setting *setting = find_setting(settings, name);
 
@@ -133,7 +133,7 @@ static int read_line(const struct settings *settings, char *line, const char *pl
 		return -EINVAL;
 	}
 	*value++ = '\0';
-	return settings_set(settings, trim(key), trim(value), place, error);
+	return set_by_name(settings, trim(key), trim(value), place, error);
 }
 
 int settings_read_file(const struct settings *settings, const char *path,
@@ -189,8 +189,34 @@ static int check_variable(const struct settings *settings, const char *variable,
 	return -EINVAL;
 }
 
-int settings_read_environment(const struct settings *settings, char error[SETTINGS_ERROR_BYTES])
+static int read_aliases(const struct settings *settings, char error[SETTINGS_ERROR_BYTES])
 {
+	for (size_t i = 0; i < settings->alias_count; i++) {
+		const struct settings_alias *alias = &settings->aliases[i];
+		const char *text = getenv(alias->variable);
+		char scaled[32], *end;
+
+		if (!text)
+			continue;
+		unsigned long long number = strtoull(text, &end, 10);
+		if (!*text || *end || number > 1000000000) {
+			snprintf(error, SETTINGS_ERROR_BYTES,
+				 "%s: expected a whole number, got \"%.60s\"", alias->variable,
+				 text);
+			return -EINVAL;
+		}
+		snprintf(scaled, sizeof scaled, "%llu", number * alias->factor);
+		int failed = set_by_name(settings, alias->setting, scaled, alias->variable, error);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+static int read_environment(const struct settings *settings, char error[SETTINGS_ERROR_BYTES])
+{
+	if (read_aliases(settings, error))
+		return -EINVAL;
 	for (char **variable = environ; variable && *variable; variable++)
 		if (check_variable(settings, *variable, error))
 			return -EINVAL;
@@ -213,6 +239,89 @@ int settings_read_environment(const struct settings *settings, char error[SETTIN
 			return failed;
 	}
 	return 0;
+}
+
+/* Is it --name or --name=VALUE? Underscores are typed as dashes. */
+static bool is_option(const char *argument, const char *name, const char **ret_value)
+{
+	if (strncmp(argument, "--", 2) != 0)
+		return false;
+	for (argument += 2; *name; name++, argument++)
+		if (*argument != (*name == '_' ? '-' : *name))
+			return false;
+	*ret_value = *argument == '=' ? argument + 1 : NULL;
+	return !*argument || *argument == '=';
+}
+
+static const struct settings_option *find_own(const struct settings_option *own,
+					      const char *argument, const char **ret_value)
+{
+	for (; own->name; own++)
+		if (is_option(argument, own->name, ret_value))
+			return own;
+	return NULL;
+}
+
+static const struct setting *find_typed(const struct settings *settings, const char *argument,
+					const char **ret_value)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (is_option(argument, settings->table[i].name, ret_value))
+			return &settings->table[i];
+	return NULL;
+}
+
+/* One walk over the options. The first finds the program's own; the second, after file and
+ * environment have been read, sets the values. */
+static int walk_options(const struct settings *settings, const struct settings_option *own,
+			char **argv, bool set_values, const struct settings_option **ret_asked,
+			char error[SETTINGS_ERROR_BYTES])
+{
+	for (char **argument = argv + 1; argv[0] && *argument; argument++) {
+		const char *typed = *argument, *value = NULL;
+		const struct settings_option *option = find_own(own, typed, &value);
+		const struct setting *setting = find_typed(settings, typed, &value);
+		bool takes_value = setting || (option && option->value);
+
+		if (strncmp(typed, "--", 2) != 0) {
+			snprintf(error, SETTINGS_ERROR_BYTES,
+				 "unexpected argument: \"%.100s\" (try --help)", typed);
+			return -EINVAL;
+		}
+		if (takes_value && !value && argument[1])
+			value = *++argument;
+		if ((!option && !setting) || takes_value != !!value) {
+			snprintf(
+				error, SETTINGS_ERROR_BYTES,
+				"unknown option, or one without its value: \"%.100s\" (try --help)",
+				typed);
+			return -EINVAL;
+		}
+		if (option && option->value)
+			*option->value = value;
+		if (option && option->action)
+			*ret_asked = option;
+		if (setting && set_values && set_value(setting, value, "command line", error))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int settings_read(const struct settings *settings, const struct settings_option *own, char **argv,
+		  const char **file, int *ret_action, char error[SETTINGS_ERROR_BYTES])
+{
+	const struct settings_option *asked = NULL;
+	int failed = walk_options(settings, own, argv, false, &asked, error);
+
+	*ret_action = asked ? asked->action : 0;
+	if (failed || (asked && asked->prints))
+		return failed;
+	failed = settings_defaults(settings, error);
+	if (!failed && *file)
+		failed = settings_read_file(settings, *file, error);
+	if (!failed)
+		failed = read_environment(settings, error);
+	return failed ? failed : walk_options(settings, own, argv, true, &asked, error);
 }
 
 void settings_print_help(const struct settings *settings, FILE *out)
@@ -242,6 +351,10 @@ void settings_print_sample(const struct settings *settings, FILE *out)
 			setting->environment ? setting->environment : "", setting->name,
 			setting->fallback);
 	}
+	for (size_t i = 0; i < settings->alias_count; i++)
+		fprintf(out, "# environment: %s sets %s, times %llu\n",
+			settings->aliases[i].variable, settings->aliases[i].setting,
+			settings->aliases[i].factor);
 }
 
 void settings_free(const struct settings *settings)

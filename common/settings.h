@@ -26,23 +26,40 @@ struct setting {
 	const char *help;        /* one line: what it is, in which unit */
 };
 
+/* A variable of another product's that sets one of ours, in its own unit. */
+struct settings_alias {
+	const char *variable, *setting;
+	unsigned long long factor;
+};
+
 struct settings {
 	const struct setting *table;
 	size_t count;
 	const char *environment_prefix; /* "EXECUTOR_": EXECUTOR_WALL_MS sets wall_ms */
+	const struct settings_alias *aliases; /* EXECUTOR_WALL_MS wins over them */
+	size_t alias_count;
+};
+
+/* An option that is no setting: --name, or --name VALUE. */
+struct settings_option {
+	const char *name;   /* NULL ends a table of them */
+	int action;         /* what it asks for, above 0; 0: nothing by itself */
+	bool prints;        /* what it asks for needs no setting: none is read */
+	const char **value; /* gets the VALUE; NULL: it has none */
 };
 
 enum { SETTINGS_ERROR_BYTES = 384 };
 
-/* Each: 0, or -EINVAL / -errno with the reason in error[]. Call in this order. */
+/* All sources. `own` are the program's own options; *file is what one of them has set by
+ * then: the file's path, or NULL. 0 with *ret_action set (0: no option asked for anything;
+ * else the last one's), or -EINVAL / -errno with the reason in error[]. */
+int settings_read(const struct settings *settings, const struct settings_option *own, char **argv,
+		  const char **file, int *ret_action, char error[SETTINGS_ERROR_BYTES]);
+
+/* For a table that is read from a file alone: the first two of the sources. */
 int settings_defaults(const struct settings *settings, char error[SETTINGS_ERROR_BYTES]);
 int settings_read_file(const struct settings *settings, const char *path,
 		       char error[SETTINGS_ERROR_BYTES]);
-int settings_read_environment(const struct settings *settings, char error[SETTINGS_ERROR_BYTES]);
-
-/* Set one by name, as an option or the file would. `place` goes into the error. */
-int settings_set(const struct settings *settings, const char *name, const char *value,
-		 const char *place, char error[SETTINGS_ERROR_BYTES]);
 
 /* Print the table as help text, or as a sample file with defaults in comments. */
 void settings_print_help(const struct settings *settings, FILE *out);

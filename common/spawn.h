@@ -106,4 +106,11 @@ enum order {
 	ORDER_EOF = 256, /* flag of ORDER_INPUT: nothing comes after these bytes */
 };
 
+/* Who dies first when memory is short: a sandbox's own, or the machine's. */
+enum {
+	OOM_SCORE_DAEMON = -500,     /* where we may: programs end, the service goes on */
+	OOM_SCORE_PROGRAM = 500,
+	OOM_SCORE_CHECKPOINT = 1000, /* the very first: the program keeps its limit */
+};
+
 #endif

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/owned.h"
-#include "common/scores.h"
+#include "common/spawn.h"
 #include "executor/run/profile.h"
 
 enum {

@@ -292,12 +292,12 @@ static void tear_down(struct daemon *daemon)
 	options_free(&executor->options);
 }
 
-int main(int argc, char **argv)
+int main(int argc __attribute__((unused)), char **argv)
 {
 	static struct daemon daemon;
 	struct executor *executor = &daemon.executor;
 	char message[CAPS_MESSAGE_BYTES];
-	int action = options_parse(argc, argv, &executor->options);
+	int action = options_parse(argv, &executor->options);
 
 	if (action < 0)
 		return EXIT_CONFIG;

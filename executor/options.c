@@ -2,15 +2,13 @@
 #include "executor/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/owned.h"
-#include "executor/run/profile.h"
 #include "common/settings.h"
+#include "executor/run/profile.h"
 
 /* The table needs addresses; options_parse() gives the result out. */
 static struct options storage;
@@ -20,7 +18,7 @@ static struct options storage;
 		.name = #member, .kind = SETTING_NUMBER, .value = &storage.member,                 \
 		.fallback = fallback_, .least = least_, .most = most_, .help = help_               \
 	}
-#define TEXT(member, fallback_, help_)                                                             \
+#define WORDS(member, fallback_, help_)                                                            \
 	{                                                                                          \
 		.name = #member, .kind = SETTING_TEXT, .value = &storage.member,                   \
 		.fallback = fallback_, .help = help_                                               \
@@ -67,31 +65,32 @@ static struct options storage;
 		      "cells that can be undone")
 
 static const struct setting table[] = {
-	TEXT(socket, "/run/vivarium/executor.sock", "the socket to listen on"),
-	TEXT(peer_user, "root", "who may connect besides root: a user name or a uid"),
-	TEXT(zygote_path, "", "the zygote program; empty: beside the executor, then as installed"),
+	WORDS(socket, "/run/vivarium/executor.sock", "the socket to listen on"),
+	WORDS(peer_user, "root", "who may connect besides root: a user name or a uid"),
+	WORDS(zygote_path, "", "the zygote program; empty: beside the executor, then as installed"),
 	NUMBER(zygotes, 1, 64, "8", "warm interpreters to fork from, used in turn"),
 	NUMBER(zygote_forks, 1, 0, "20000", "a zygote is replaced after so many forks"),
 	NUMBER(zygote_age_ms, 1000, 0, "14400000", "a zygote is replaced at this age, ms"),
 	/* What most small programs import. Each shared library and each page costs every
 	 * fork: decimal, asyncio or hashlib are left to who needs them. */
-	TEXT(preloads,
-	     "abc array base64 bisect collections collections.abc contextlib copy csv dataclasses "
-	     "datetime enum functools heapq io itertools json linecache math operator os random re "
-	     "string struct textwrap threading time traceback types typing",
-	     "modules that every sandbox finds imported"),
-	TEXT(programs,
-	     "bash coreutils dash debianutils diffutils file findutils gawk grep gzip less mawk "
-	     "sed "
-	     "sqlite3 tar unzip",
-	     "Debian packages whose files every sandbox sees, beside Python's; empty: none, and "
-	     "root_paths must hold all"),
-	TEXT(root_paths, "", "further folders of the host that every sandbox may read"),
-	TEXT(environments, "/var/lib/vivarium/environments",
-	     "the folder in which scripts/vivarium-env builds package environments"),
-	TEXT(environments_at_start, "",
-	     "environments that are started at once and kept, or all; the others at their first "
-	     "use"),
+	WORDS(preloads,
+	      "abc array base64 bisect collections collections.abc contextlib copy csv dataclasses "
+	      "datetime enum functools heapq io itertools json linecache math operator os random "
+	      "re "
+	      "string struct textwrap threading time traceback types typing",
+	      "modules that every sandbox finds imported"),
+	WORDS(programs,
+	      "bash coreutils dash debianutils diffutils file findutils gawk grep gzip less mawk "
+	      "sed "
+	      "sqlite3 tar unzip",
+	      "Debian packages whose files every sandbox sees, beside Python's; empty: none, and "
+	      "root_paths must hold all"),
+	WORDS(root_paths, "", "further folders of the host that every sandbox may read"),
+	WORDS(environments, "/var/lib/vivarium/environments",
+	      "the folder in which scripts/vivarium-env builds package environments"),
+	WORDS(environments_at_start, "",
+	      "environments that are started at once and kept, or all; the others at their first "
+	      "use"),
 	NUMBER(environment_zygotes, 1, 64, "2", "warm interpreters of each environment but base"),
 	NUMBER(environment_pool, 1, 256, "4",
 	       "sandboxes that each environment but base keeps ready"),
@@ -148,15 +147,15 @@ static const struct setting table[] = {
 	       "memory of all sandboxes together, bytes; 0: three quarters of the machine's"),
 	NUMBER(sandboxes_processes, 0, 1 << 22, "0",
 	       "processes and threads of all sandboxes together; 0: half of kernel.pid_max"),
-	TEXT(cgroup_parent, "", "make our cgroup below this one; empty: find out"),
-	TEXT(cgroup_name, "", "our cgroup's name; empty: vivarium- and a hash of the socket"),
+	WORDS(cgroup_parent, "", "make our cgroup below this one; empty: find out"),
+	WORDS(cgroup_name, "", "our cgroup's name; empty: vivarium- and a hash of the socket"),
 	{ .name = "allow_no_cgroups",
 	  .kind = SETTING_BOOL,
 	  .value = &storage.allow_no_cgroups,
 	  .fallback = "off",
 	  .help = "serve without limits on memory, processes and CPU where there are no cgroups" },
 	NUMBER(shutdown_ms, 0, 600000, "35000", "how long SIGTERM lets runs go on, ms"),
-	TEXT(log_level, "info", "error, warn, info or debug"),
+	WORDS(log_level, "info", "error, warn, info or debug"),
 	PROFILE_ROWS(PROFILE_NATIVE, "native", "30000", "134217728", "500", "3600000", "86400000"),
 	PROFILE_ROWS(PROFILE_PLAYGROUND, "playground", "10000", "134217728", "0", "3600000",
 		     "86400000"),
@@ -166,17 +165,8 @@ static const struct setting table[] = {
 	PROFILE_ROWS(PROFILE_STRICT, "strict", "2000", "104857600", "40", "60000", "86400000"),
 };
 
-static const struct settings settings = {
-	.table = table,
-	.count = sizeof table / sizeof *table,
-	.environment_prefix = "EXECUTOR_",
-};
-
 /* The strict session server's own variables, in its own units. */
-static const struct {
-	const char *variable, *setting;
-	unsigned long long factor;
-} aliases[] = {
+static const struct settings_alias aliases[] = {
 	{ "TIMEOUT_SECONDS", "strict_wall_ms", 1000 },
 	{ "TIMEOUT_SECONDS", "strict_cpu_ms", 1000 },
 	{ "MEMORY_LIMIT_MB", "strict_memory_bytes", 1 << 20 },
@@ -184,37 +174,15 @@ static const struct {
 	{ "IDLE_TIMEOUT_SECONDS", "strict_idle_ms", 1000 },
 };
 
-static int read_aliases(char error[SETTINGS_ERROR_BYTES])
-{
-	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
-		const char *text = getenv(aliases[i].variable);
-		char scaled[32], *end;
+static const struct settings settings = {
+	.table = table,
+	.count = sizeof table / sizeof *table,
+	.environment_prefix = "EXECUTOR_",
+	.aliases = aliases,
+	.alias_count = sizeof aliases / sizeof *aliases,
+};
 
-		if (!text)
-			continue;
-		unsigned long long number = strtoull(text, &end, 10);
-		if (!*text || *end || number > 1000000000) {
-			snprintf(error, SETTINGS_ERROR_BYTES,
-				 "%s: expected a whole number, got \"%.60s\"", aliases[i].variable,
-				 text);
-			return -EINVAL;
-		}
-		snprintf(scaled, sizeof scaled, "%llu", number * aliases[i].factor);
-		int failed = settings_set(&settings, aliases[i].setting, scaled,
-					  aliases[i].variable, error);
-		if (failed)
-			return failed;
-	}
-	return 0;
-}
-
-/* The sample's comments about those that have no line of their own. */
-static void print_aliases(void)
-{
-	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-		printf("# environment: %s sets %s, times %llu\n", aliases[i].variable,
-		       aliases[i].setting, aliases[i].factor);
-}
+enum { PRINT_HELP = OPTIONS_EXIT + 1, PRINT_SAMPLE, PRINT_VERSION };
 
 static void print_help(void)
 {
@@ -233,136 +201,49 @@ static void print_help(void)
 	settings_print_help(&settings, stdout);
 }
 
-enum {
-	OPT_CONFIG = 1,
-	OPT_DOCTOR,
-	OPT_TRY,
-	OPT_CHECK,
-	OPT_SAMPLE,
-	OPT_VERSION,
-	OPT_HELP,
-	OPT_FIRST
-};
-
-static struct option *long_options(char *names)
+/* What needs no settings. True when it was asked for. */
+static bool print_asked(int action)
 {
-	static const struct option fixed[] = {
-		{ "config", required_argument, NULL, OPT_CONFIG },
-		{ "doctor", no_argument, NULL, OPT_DOCTOR },
-		{ "try-environment", required_argument, NULL, OPT_TRY },
-		{ "check-config", no_argument, NULL, OPT_CHECK },
-		{ "sample-config", no_argument, NULL, OPT_SAMPLE },
-		{ "version", no_argument, NULL, OPT_VERSION },
-		{ "help", no_argument, NULL, OPT_HELP },
+	switch (action) {
+	case PRINT_HELP:
+		print_help();
+		return true;
+	case PRINT_SAMPLE:
+		settings_print_sample(&settings, stdout);
+		return true;
+	case PRINT_VERSION:
+		printf("executor (Vivarium) %s\n", PACKAGE_VERSION);
+		return true;
+	default:
+		return false;
+	}
+}
+
+int options_parse(char **argv, struct options *options)
+{
+	const char *file = NULL, *try_environment = NULL;
+	const struct settings_option own[] = {
+		{ .name = "config", .value = &file },
+		{ .name = "doctor", .action = OPTIONS_DOCTOR },
+		{ .name = "try-environment", .action = OPTIONS_TRY, .value = &try_environment },
+		{ .name = "check-config", .action = OPTIONS_CHECK },
+		{ .name = "sample-config", .action = PRINT_SAMPLE, .prints = true },
+		{ .name = "version", .action = PRINT_VERSION, .prints = true },
+		{ .name = "help", .action = PRINT_HELP, .prints = true },
+		{ .name = NULL },
 	};
-	enum { FIXED = sizeof fixed / sizeof *fixed };
-	struct option *all = calloc(FIXED + settings.count + 1, sizeof *all);
-
-	if (!all)
-		return NULL;
-	memcpy(all, fixed, sizeof fixed);
-	for (size_t i = 0; i < settings.count; i++) {
-		char *name = names + i * 64;
-
-		snprintf(name, 64, "%s", table[i].name);
-		for (char *c = name; *c; c++)
-			if (*c == '_')
-				*c = '-';
-		all[FIXED + i] =
-			(struct option){ name, required_argument, NULL, OPT_FIRST + (int)i };
-	}
-	return all;
-}
-
-struct command_line {
-	const char *config, *try_environment;
+	char error[SETTINGS_ERROR_BYTES];
 	int action;
-	const char *values[sizeof table / sizeof *table];
-};
 
-static int read_command_line(int argc, char **argv, struct command_line *ret_line)
-{
-	static char names[sizeof table / sizeof *table][64];
-	AUTO_FREE struct option *all = long_options(&names[0][0]);
-	int option;
-
-	if (!all)
-		return -ENOMEM;
-	while ((option = getopt_long(argc, argv, "", all, NULL)) != -1) {
-		switch (option) {
-		case OPT_CONFIG:
-			ret_line->config = optarg;
-			break;
-		case OPT_DOCTOR:
-			ret_line->action = OPTIONS_DOCTOR;
-			break;
-		case OPT_TRY:
-			ret_line->try_environment = optarg;
-			ret_line->action = OPTIONS_TRY;
-			break;
-		case OPT_CHECK:
-			ret_line->action = OPTIONS_CHECK;
-			break;
-		case OPT_SAMPLE:
-			settings_print_sample(&settings, stdout);
-			print_aliases();
-			ret_line->action = OPTIONS_EXIT;
-			break;
-		case OPT_VERSION:
-			printf("executor (Vivarium) %s\n", PACKAGE_VERSION);
-			ret_line->action = OPTIONS_EXIT;
-			break;
-		case OPT_HELP:
-			print_help();
-			ret_line->action = OPTIONS_EXIT;
-			break;
-		case '?': /* getopt has said what is wrong */
-			return -EINVAL;
-		default:
-			ret_line->values[option - OPT_FIRST] = optarg;
-			break;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "executor: unexpected argument \"%s\"; see --help\n", argv[optind]);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int read_sources(const struct command_line *line, char error[SETTINGS_ERROR_BYTES])
-{
-	int failed = settings_defaults(&settings, error);
-
-	if (!failed && line->config)
-		failed = settings_read_file(&settings, line->config, error);
-	if (!failed)
-		failed = read_aliases(error);
-	if (!failed)
-		failed = settings_read_environment(&settings, error);
-	for (size_t i = 0; !failed && i < settings.count; i++)
-		if (line->values[i])
-			failed = settings_set(&settings, table[i].name, line->values[i],
-					      "command line", error);
-	return failed;
-}
-
-int options_parse(int argc, char **argv, struct options *options)
-{
-	struct command_line line = { .action = OPTIONS_SERVE };
-	char error[SETTINGS_ERROR_BYTES] = "out of memory";
-
-	if (read_command_line(argc, argv, &line))
-		return -2;
-	if (line.action == OPTIONS_EXIT)
-		return OPTIONS_EXIT;
-	if (read_sources(&line, error)) {
+	if (settings_read(&settings, own, argv, &file, &action, error)) {
 		fprintf(stderr, "executor: %s\n", error);
 		return -2;
 	}
+	if (print_asked(action))
+		return OPTIONS_EXIT;
 	*options = storage;
-	options->try_environment = line.try_environment;
-	return line.action;
+	options->try_environment = try_environment;
+	return action;
 }
 
 void options_free(struct options *options)

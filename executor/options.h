@@ -50,7 +50,7 @@ enum options_action { OPTIONS_SERVE, OPTIONS_CHECK, OPTIONS_DOCTOR, OPTIONS_TRY,
 /* Fill `options` and the profiles from all sources. What to do next; or a
  * negative exit status after an error has been printed. OPTIONS_EXIT: what was
  * asked for (--help, --version, --sample-config) has been printed. */
-int options_parse(int argc, char **argv, struct options *options);
+int options_parse(char **argv, struct options *options);
 void options_free(struct options *options);
 
 /* The uid of a user given by name or number. 0 or -ENOENT. */

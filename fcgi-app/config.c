@@ -2,17 +2,10 @@
 #include "fcgi-app/config.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SETTINGS_MAX = 48, OPTION_NAME_BYTES = 40, OPTION_FIRST = 256 };
-
-/* getopt_long's view of the table: --socket-mode for socket_mode. */
-struct option_list {
-	struct option options[SETTINGS_MAX + 6];
-	char names[SETTINGS_MAX][OPTION_NAME_BYTES];
-};
+enum { SETTINGS_MAX = 48 };
 
 static struct settings describe(struct config *c, struct setting table[SETTINGS_MAX])
 {
@@ -90,92 +83,28 @@ static struct settings describe(struct config *c, struct setting table[SETTINGS_
 
 	_Static_assert(sizeof rows / sizeof *rows <= SETTINGS_MAX, "SETTINGS_MAX is too small");
 	memcpy(table, rows, sizeof rows);
-	return (struct settings){ table, sizeof rows / sizeof *rows, "FCGI_APP_" };
+	return (struct settings){ .table = table,
+				  .count = sizeof rows / sizeof *rows,
+				  .environment_prefix = "FCGI_APP_" };
 }
 
-static void list_options(const struct settings *settings, struct option_list *list)
-{
-	static const struct option own[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check-config", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "sample-config", no_argument, NULL, 's' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
-
-	for (size_t i = 0; i < settings->count; i++) {
-		snprintf(list->names[i], OPTION_NAME_BYTES, "%s", settings->table[i].name);
-		for (char *c = list->names[i]; *c; c++)
-			if (*c == '_')
-				*c = '-';
-		list->options[i] = (struct option){ list->names[i], required_argument, NULL,
-						    OPTION_FIRST + (int)i };
-	}
-	memcpy(list->options + settings->count, own, sizeof own);
-}
-
-/* One walk over the options. The first finds the file and the action, the
- * second, after file and environment have been read, sets the values. */
-static int walk_options(const struct settings *settings, const struct option *options, int argc,
-			char **argv, bool set_values, const char **ret_file,
-			enum config_action *ret_action, char error[SETTINGS_ERROR_BYTES])
-{
-	int option, failed = 0;
-
-	optind = 0;
-	opterr = 0;
-	while (!failed && (option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (option == 'c')
-			*ret_file = optarg;
-		else if (option == 'k')
-			*ret_action = CONFIG_CHECK;
-		else if (option == 'h')
-			*ret_action = CONFIG_HELP;
-		else if (option == 's')
-			*ret_action = CONFIG_SAMPLE;
-		else if (option == 'v')
-			*ret_action = CONFIG_VERSION;
-		else if (option < OPTION_FIRST)
-			failed = -EINVAL;
-		else if (set_values)
-			failed = settings_set(settings, settings->table[option - OPTION_FIRST].name,
-					      optarg, "command line", error);
-		if (option < OPTION_FIRST && failed)
-			snprintf(
-				error, SETTINGS_ERROR_BYTES,
-				"unknown option, or one without its value: \"%.100s\" (try --help)",
-				argv[optind - 1]);
-	}
-	if (!failed && optind < argc) {
-		snprintf(error, SETTINGS_ERROR_BYTES,
-			 "unexpected argument: \"%.100s\" (try --help)", argv[optind]);
-		failed = -EINVAL;
-	}
-	return failed;
-}
-
-int config_read(struct config *config, int argc, char **argv, enum config_action *ret_action,
+int config_read(struct config *config, char **argv, enum config_action *ret_action,
 		char error[SETTINGS_ERROR_BYTES])
 {
+	const char *file = NULL;
+	const struct settings_option own[] = {
+		{ .name = "config", .value = &file },
+		{ .name = "check-config", .action = CONFIG_CHECK },
+		{ .name = "help", .action = CONFIG_HELP, .prints = true },
+		{ .name = "sample-config", .action = CONFIG_SAMPLE, .prints = true },
+		{ .name = "version", .action = CONFIG_VERSION, .prints = true },
+		{ .name = NULL },
+	};
 	struct setting table[SETTINGS_MAX];
 	struct settings settings = describe(config, table);
-	struct option_list list = { 0 };
-	const char *file = NULL;
-	int failed;
+	int action, failed = settings_read(&settings, own, argv, &file, &action, error);
 
-	*ret_action = CONFIG_RUN;
-	list_options(&settings, &list);
-	failed = walk_options(&settings, list.options, argc, argv, false, &file, ret_action, error);
-	if (!failed)
-		failed = settings_defaults(&settings, error);
-	if (!failed && file)
-		failed = settings_read_file(&settings, file, error);
-	if (!failed)
-		failed = settings_read_environment(&settings, error);
-	if (!failed)
-		failed = walk_options(&settings, list.options, argc, argv, true, &file, ret_action,
-				      error);
+	*ret_action = (enum config_action)action;
 	return failed;
 }
 

@@ -49,9 +49,9 @@ struct config {
 /* What the command line asked for. */
 enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_HELP, CONFIG_VERSION, CONFIG_SAMPLE };
 
-/* Defaults, then --config FILE, then the environment, then the options. 0 with
- * *ret_action set, or -errno with the reason in error[]. */
-int config_read(struct config *config, int argc, char **argv, enum config_action *ret_action,
+/* 0 with *ret_action set, or -errno with the reason in error[]. After HELP, VERSION and
+ * SAMPLE nothing has been read. */
+int config_read(struct config *config, char **argv, enum config_action *ret_action,
 		char error[SETTINGS_ERROR_BYTES]);
 
 /* Print the options, or a file with every setting as a comment. */

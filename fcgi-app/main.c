@@ -155,14 +155,14 @@ static int serve_cgi(const struct config *config, char error[SETTINGS_ERROR_BYTE
 	return failed ? die(strerror(-failed)) : 0;
 }
 
-int main(int argc, char **argv)
+int main(int argc __attribute__((unused)), char **argv)
 {
 	char error[SETTINGS_ERROR_BYTES] = "";
 	enum config_action action;
 	struct config config = { 0 };
 	int code = 0;
 
-	if (config_read(&config, argc, argv, &action, error))
+	if (config_read(&config, argv, &action, error))
 		return die(error);
 	if (action == CONFIG_HELP)
 		config_print_help(&config);

@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/owned.h"
 #include "common/spawn.h"
 #include "zygote/notification.h"
-#include "common/owned.h"
 #include "zygote/python/python.h"
-#include "common/scores.h"
 #include "zygote/sibling.h"
 
 static void score(int oom_score_adj)

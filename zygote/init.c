@@ -21,15 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/mailbox.h"
+#include "common/message.h"
+#include "common/owned.h"
+#include "common/protocol.h"
 #include "common/spawn.h"
 #include "zygote/child_enter.h"
 #include "zygote/interpreter.h"
-#include "common/mailbox.h"
-#include "common/owned.h"
-#include "common/packet.h"
-#include "common/protocol.h"
 #include "zygote/python/python.h"
-#include "common/scores.h"
 
 enum { EXIT_SETUP = 125, WATCHED_MAX = 64 };
 

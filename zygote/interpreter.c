@@ -9,16 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
+#include "common/message.h"
+#include "common/owned.h"
+#include "common/spawn.h"
 #include "zygote/checkpoint.h"
 #include "zygote/child_enter.h"
-#include "zygote/notification.h"
 #include "zygote/filter.h"
 #include "zygote/fork_template.h"
-#include "common/owned.h"
-#include "common/packet.h"
+#include "zygote/notification.h"
 #include "zygote/python/python.h"
-#include "common/scores.h"
 
 enum { EXIT_SETUP = 125, STDIO_COUNT = 3 };
 

@@ -17,12 +17,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "common/spawn.h"
 #include "zygote/filter.h"
-#include "common/packet.h"
+#include "zygote/init.h"
 #include "zygote/python/python.h"
 #include "zygote/sibling.h"
-#include "zygote/init.h"
 
 #ifndef PYTHON_PROGRAM
 #define PYTHON_PROGRAM "/usr/bin/python3"

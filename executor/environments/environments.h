@@ -6,7 +6,7 @@
 #ifndef VIVARIUM_ENVIRONMENTS_H
 #define VIVARIUM_ENVIRONMENTS_H
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "executor/environments/environment.h"
 #include "executor/options.h"
 

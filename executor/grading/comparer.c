@@ -1,7 +1,7 @@
 #include "executor/grading/comparer.h"
 
-#include "common/job.h"
 #include "common/log.h"
+#include "common/mailbox.h"
 #include "executor/grading/comparer_batch.h"
 
 enum { BATCH_WALL_MS = 10000 }; /* expected outputs are expressions */

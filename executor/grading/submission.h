@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "common/fields.h"
 #include "executor/executor.h"
 #include "executor/run/outcome_fields.h"

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "common/job.h"
 #include "common/mailbox.h"
 #include "executor/server/request.h"
 
@@ -39,11 +38,7 @@ static struct field_view cut_field(const struct outcome *outcome, unsigned tag, 
 	struct field_view field = { 0 };
 
 	(void)fields_find(outcome->report, outcome->report_length, tag, &field);
-	if (field.length > most) {
-		field.length = most;
-		while (field.length && (field.value[field.length] & 0xc0) == 0x80)
-			field.length--;
-	}
+	field.length = utf8_cut(field.value, field.length, most);
 	return field;
 }
 

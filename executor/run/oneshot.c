@@ -4,12 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
+#include "common/mailbox.h"
 #include "executor/environments/environment_calls.h"
 #include "executor/executor.h"
-#include "common/log.h"
-#include "executor/server/request.h"
 #include "executor/run/run.h"
-#include "common/job.h"
+#include "executor/server/request.h"
 
 enum { FILES_MS = 30000 };
 

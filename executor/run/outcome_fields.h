@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "common/protocol.h"
 
 /* How the job left the program. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/fields.h"
-#include "common/job.h"
+#include "common/mailbox.h"
 #include "executor/run/ending.h"
 #include "executor/run/run_parts.h"
 

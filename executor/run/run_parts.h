@@ -3,7 +3,7 @@
 #ifndef VIVARIUM_RUN_PARTS_H
 #define VIVARIUM_RUN_PARTS_H
 
-#include "common/job.h"
+#include "common/mailbox.h"
 #include "executor/run/fair.h"
 #include "executor/run/run.h"
 

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "common/owned.h"
-#include "common/packet.h"
 #include "executor/sandbox/sandbox_parts.h"
 
 static int make_text(const void *text, size_t length)

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "common/owned.h"
-#include "common/packet.h"
 #include "executor/sandbox/sandbox_parts.h"
 
 int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const int *fds,

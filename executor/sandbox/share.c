@@ -16,8 +16,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "common/owned.h"
-#include "common/packet.h"
 
 /* -- a user namespace that says: who is `owner` on disk is `application` ---------- */
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "common/fields.h"
-#include "common/job.h"
 #include "common/log.h"
+#include "common/mailbox.h"
 #include "executor/run/profile.h"
 #include "executor/run/run.h"
 #include "executor/selftest/doctor_parts.h"

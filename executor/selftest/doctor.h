@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "executor/executor.h"
 
 struct doctor;

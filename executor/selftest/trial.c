@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/job.h"
 #include "common/log.h"
+#include "common/mailbox.h"
 #include "executor/run/profile.h"
 #include "executor/run/run.h"
 

@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/buffer.h"
-#include "executor/loop/loop.h"
+#include "common/bytes.h"
 #include "common/protocol.h"
+#include "executor/loop/loop.h"
 
 struct server;
 struct connection;

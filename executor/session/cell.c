@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 #include "executor/session/cell_parts.h"
 
 enum {
@@ -23,7 +23,7 @@ struct follower {
 int cell_new(const struct cell_config *config, struct cell **ret_cell)
 {
 	struct cell *cell = calloc(1, sizeof *cell);
-	size_t length = cell_cut(config->code, config->code_length, CELL_CODE_BYTES_MAX);
+	size_t length = utf8_cut(config->code, config->code_length, CELL_CODE_BYTES_MAX);
 	uint8_t *code = malloc(length + 1);
 
 	if (!cell || !code) {
@@ -300,7 +300,7 @@ void cell_ask(struct cell *cell, const uint8_t *prompt, size_t length, bool pass
 
 	cell->waits_for_input = true;
 	(void)fields_put_bytes(&fields, FIELD_PROMPT, prompt,
-			       cell_cut(prompt, length, PROMPT_BYTES_MAX));
+			       utf8_cut(prompt, length, PROMPT_BYTES_MAX));
 	(void)fields_put_number(&fields, FIELD_PASSWORD, password);
 	add(cell, FRAME_INPUT, fields.data, fields.length);
 }

@@ -2,7 +2,7 @@
 #ifndef VIVARIUM_CELL_PARTS_H
 #define VIVARIUM_CELL_PARTS_H
 
-#include "common/text.h"
+#include "common/bytes.h"
 #include "executor/session/cell.h"
 
 enum { CELL_STREAMS = 2 };
@@ -18,11 +18,5 @@ struct cell {
 	bool over, waits_for_input;
 	struct buffer outcome;
 };
-
-/* How much of it there is when it is cut, not inside a character. */
-static inline size_t cell_cut(const uint8_t *bytes, size_t length, size_t most)
-{
-	return text_cut((struct text){ (const char *)bytes, length }, most).length;
-}
 
 #endif

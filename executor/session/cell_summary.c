@@ -20,7 +20,7 @@ static int put_result(const struct buffer *outcome, struct buffer *list)
 	    fields_find(report.value, report.length, FIELD_RESULT, &result) != 1)
 		return 0;
 	return fields_put_bytes(list, FIELD_RESULT, result.value,
-				cell_cut(result.value, result.length, RESULT_BYTES_MAX));
+				utf8_cut(result.value, result.length, RESULT_BYTES_MAX));
 }
 
 int cell_put_history(const struct cell *cell, struct buffer *list)
@@ -41,10 +41,8 @@ int cell_put_history(const struct cell *cell, struct buffer *list)
 /* Keep the last bytes of a text, from the beginning of a character on. */
 static size_t cut_front(struct buffer *text, size_t most)
 {
-	size_t cut = text->length > most ? text->length - most : 0;
+	size_t cut = text->length - utf8_tail(text->data, text->length, most);
 
-	while (cut && cut < text->length && (text->data[cut] & 0xc0) == 0x80)
-		cut++;
 	if (cut)
 		buffer_consume(text, cut);
 	return cut;

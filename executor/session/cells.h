@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "executor/session/cell.h"
 
 /* What the cells of all sessions have in common. */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "common/protocol.h"
 
 struct event_log {

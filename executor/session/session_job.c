@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/job.h"
 #include "common/log.h"
+#include "common/mailbox.h"
 #include "executor/server/request.h"
 #include "executor/session/session_parts.h"
 

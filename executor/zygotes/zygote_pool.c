@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/spawn.h"
 #include "common/log.h"
-#include "common/packet.h"
+#include "common/message.h"
+#include "common/spawn.h"
 
 enum {
 	RESTART_MS = 500,

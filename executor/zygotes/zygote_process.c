@@ -15,7 +15,6 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "common/scores.h"
 #include "common/spawn.h"
 
 enum { PROGRAM_FD = 4 };

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "common/fields.h"
-#include "common/frame.h"
+#include "common/message.h"
 
 static int put_text(struct buffer *list, enum field field, struct text text)
 {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/fields.h"
-#include "common/frame.h"
+#include "common/message.h"
 #include "common/owned.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "common/protocol.h"
 #include "fcgi-app/execution/exec_request.h"
 

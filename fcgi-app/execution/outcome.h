@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fcgi-app/execution/executor_client.h"
+#include "common/bytes.h"
 #include "common/protocol.h"
-#include "common/text.h"
+#include "fcgi-app/execution/executor_client.h"
 
 /* What the interpreter says about its run. Whoever wrote the program may have
  * written this too: it is shown to him, and nothing is decided by it. Texts may

@@ -19,8 +19,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "common/buffer.h"
-#include "common/text.h"
+#include "common/bytes.h"
 
 enum { FILES_PATH_BYTES = 4096, FILES_NAME_MAX = 255 };
 

@@ -16,10 +16,8 @@ static void wrong_file(struct input *input, struct text path, const char *messag
 {
 	char field[64];
 
-	/* a name that is cut must not end inside a character */
-	struct text shown = { path.data, path.length > 50 ? 50 : path.length };
-	shown = text_without_half_character(shown);
-	snprintf(field, sizeof field, "files.%.*s", (int)shown.length, shown.data);
+	snprintf(field, sizeof field, "files.%.*s", (int)utf8_cut(path.data, path.length, 50),
+		 path.data);
 	input_wrong(input, field, message);
 }
 

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
-#include "common/text.h"
+#include "common/bytes.h"
 
 enum { TAR_BLOCK = 512, TAR_HEADERS_MAX = 6 * 1024 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 #include "fcgi-app/http/http.h"
 
 /* The next word of a list of commas and spaces; false at its end. */

@@ -2,8 +2,7 @@
 #ifndef VIVARIUM_BASE64_H
 #define VIVARIUM_BASE64_H
 
-#include "common/buffer.h"
-#include "common/text.h"
+#include "common/bytes.h"
 
 /* Append what the text says, to the letter of RFC 4648 with its padding. 0,
  * -EINVAL or -ENOMEM. */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "fcgi-app/config.h"
 #include "fcgi-app/http/access.h"
 #include "fcgi-app/http/gateway.h"

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 
 enum {
 	FASTCGI_HEAD_MAX = 128 << 10, /* nginx sends one record of PARAMS, 64 KiB at most */

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 enum {
 	ID_LENGTH_MAX = 128,

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 struct scan {
 	const uint8_t *at, *end;

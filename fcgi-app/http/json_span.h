@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 /* A walk over the members of an object, or the items of an array. */
 struct json_walk {

@@ -33,12 +33,13 @@ static unsigned distance(const char *a, const char *b)
 
 static void refuse_one(struct input *input, struct text key, const struct input_names *names)
 {
-	struct text text = text_cut(input_key(input, key), NAME_BYTES - 1);
+	struct text text = input_key(input, key);
 	const char *nearest = names->list[0];
 	char name[NAME_BYTES], message[120];
 	unsigned least = UINT_MAX;
 
-	snprintf(name, sizeof name, "%.*s", (int)text.length, text.data ? text.data : "");
+	snprintf(name, sizeof name, "%.*s", (int)utf8_cut(text.data, text.length, sizeof name - 1),
+		 text.data ? text.data : "");
 	for (size_t i = 0; i < names->count; i++) {
 		unsigned away = distance(name, names->list[i]);
 

@@ -12,8 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
-#include "common/text.h"
+#include "common/bytes.h"
 
 struct json_writer {
 	struct buffer *out;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 enum { TARGET_PIECES_MAX = 136 };
 

@@ -3,12 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "common/fields.h"
-#include "common/frame.h"
-#include "tests/fuzz/fuzz.h"
+#include "common/message.h"
 #include "common/protocol.h"
-#include "common/text.h"
+#include "tests/fuzz/fuzz.h"
 
 /* version, type, reserved; number; then fields: tag, zero, length, value */
 #define HEADER(length, type) length "\x00\x00\x00\x01" type "\x00\x00\x07\x00\x00\x00"

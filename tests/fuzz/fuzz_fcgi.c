@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/http/access.h"
+#include "common/bytes.h"
 #include "common/fields.h"
-#include "fcgi-app/http/target.h"
-#include "tests/fuzz/fuzz.h"
-#include "fcgi-app/http/ids.h"
+#include "fcgi-app/http/access.h"
 #include "fcgi-app/http/fastcgi.h"
+#include "fcgi-app/http/ids.h"
 #include "fcgi-app/http/json_check.h"
 #include "fcgi-app/http/json_span.h"
-#include "common/text.h"
+#include "fcgi-app/http/target.h"
+#include "tests/fuzz/fuzz.h"
 
 const struct fuzz_seed fuzz_seeds[] = {
 	FUZZ_SEED("/api/v1/execute"),

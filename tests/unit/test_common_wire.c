@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
 #include "common/fields.h"
-#include "common/frame.h"
+#include "common/message.h"
 #include "common/owned.h"
-#include "common/text.h"
 
 /* ---- buffers ------------------------------------------------------------ */
 

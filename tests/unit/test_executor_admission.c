@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "executor/run/admission.h"
+#include "common/bytes.h"
 #include "common/fields.h"
-#include "common/text.h"
+#include "executor/run/admission.h"
 #include "executor/sandbox/slots.h"
 
 static struct loop *loop;

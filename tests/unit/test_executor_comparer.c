@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "common/job.h"
+#include "common/mailbox.h"
 #include "executor/grading/comparer.h"
 #include "executor/session/session.h"
-#include "tests/unit/machine.h"
 #include "tests/unit/environment_standins.h"
+#include "tests/unit/machine.h"
 #include "tests/unit/session_standins.h"
 
 static struct executor executor;

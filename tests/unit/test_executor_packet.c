@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "common/packet.h"
+#include "common/message.h"
 
 struct message {
 	uint64_t one, other;

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "common/fields.h"
-#include "common/frame.h"
 #include "common/log.h"
+#include "common/message.h"
 #include "common/owned.h"
 #include "executor/server/server.h"
 

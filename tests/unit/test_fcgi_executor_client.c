@@ -16,9 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "fcgi-app/execution/executor_client.h"
 #include "common/fields.h"
-#include "common/frame.h"
+#include "common/message.h"
+#include "fcgi-app/execution/executor_client.h"
 
 /* An executor that follows a script: for every connection it takes one request
  * after another, and does what `play` says. */

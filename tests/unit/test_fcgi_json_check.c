@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "fcgi-app/http/json_check.h"
 
 static void accept(const char *text)

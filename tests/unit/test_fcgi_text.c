@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "common/text.h"
+#include "common/bytes.h"
 
 static void step_is(const char *bytes, size_t length, bool valid)
 {

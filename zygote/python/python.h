@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
-#include "common/job.h"
+#include "common/bytes.h"
+#include "common/mailbox.h"
 
 /* What a zygote's Python is. */
 struct python_options {

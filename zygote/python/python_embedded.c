@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/buffer.h"
-#include "common/frame.h"
+#include "common/bytes.h"
+#include "common/message.h"
 #include "common/owned.h"
 
 #include <marshal.h> /* needs Python.h before it */

@@ -29,21 +29,6 @@ static PyObject *encode(PyObject *text)
 	return clean ? PyUnicode_AsEncodedString(clean, "utf-8", "backslashreplace") : NULL;
 }
 
-/* The greatest place at or before `at` where a character begins. */
-static size_t step_back(const char *text, size_t at)
-{
-	while (at && ((unsigned char)text[at] & 0xc0) == 0x80)
-		at--;
-	return at;
-}
-
-static size_t step_forward(const char *text, size_t at, size_t length)
-{
-	while (at < length && ((unsigned char)text[at] & 0xc0) == 0x80)
-		at++;
-	return at;
-}
-
 static size_t room(const struct buffer *report)
 {
 	size_t limit = report->limit ? report->limit : SIZE_MAX;
@@ -69,8 +54,8 @@ static void put_cut_end(struct buffer *report, unsigned tag, const char *text, s
 {
 	if (longest < strlen(ellipsis))
 		return;
-	put_parts(report, tag, text, step_back(text, longest - strlen(ellipsis)), ellipsis, length,
-		  length);
+	put_parts(report, tag, text, utf8_cut(text, length, longest - strlen(ellipsis)), ellipsis,
+		  length, length);
 }
 
 static void put_cut_middle(struct buffer *report, unsigned tag, const char *text, size_t length,
@@ -84,8 +69,8 @@ static void put_cut_middle(struct buffer *report, unsigned tag, const char *text
 	}
 
 	size_t half = (longest - sizeof between) / 2;
-	size_t head = step_back(text, half);
-	size_t tail = step_forward(text, length - half, length);
+	size_t head = utf8_cut(text, length, half);
+	size_t tail = length - utf8_tail(text, length, half);
 
 	snprintf(between, sizeof between, "\n[... %zu bytes left out ...]\n", tail - head);
 	put_parts(report, tag, text, head, between, tail, length);

@@ -3,7 +3,7 @@
 #ifndef VIVARIUM_PYTHON_REPORT_H
 #define VIVARIUM_PYTHON_REPORT_H
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "zygote/python/python_object.h"
 
 /* Longest texts, in bytes of UTF-8. */

@@ -3,7 +3,7 @@
 #ifndef VIVARIUM_PYTHON_REPR_H
 #define VIVARIUM_PYTHON_REPR_H
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 #include "zygote/python/python_object.h"
 
 /* repr(object) or, where that is longer than `longest` characters, at least as

@@ -1,16 +1,17 @@
-/* frame.h - frames on a UNIX stream socket.
+/* message.h - what crosses UNIX sockets: frames on stream sockets, packets on others,
+ * and descriptors with either.
  *
- * Header, 12 bytes, little-endian: u32 payload length, u8 version, u8 type,
+ * A frame's header, 12 bytes, little-endian: u32 payload length, u8 version, u8 type,
  * u16 zero, u32 request number. Then the payload. The length is checked against
  * the caller's limit before a byte is allocated; end of file inside a frame is
  * an error. Descriptors (SCM_RIGHTS) may accompany a frame's first byte. */
-#ifndef VIVARIUM_FRAME_H
-#define VIVARIUM_FRAME_H
+#ifndef VIVARIUM_MESSAGE_H
+#define VIVARIUM_MESSAGE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buffer.h"
+#include "common/bytes.h"
 
 enum { FRAME_HEADER_BYTES = 12 };
 
@@ -49,5 +50,18 @@ int frame_send_with_fd(int socket_fd, const void *bytes, size_t length, int fd);
  * *ret_fd is -1 without one. Bytes read, 0 at end of file, or -errno. Further
  * descriptors are closed. */
 long frame_receive_with_fd(int socket_fd, void *bytes, size_t capacity, int *ret_fd);
+
+/* ---- packets: those of spawn.h, of a fixed size ---- */
+
+enum { PACKET_FDS_MAX = 4 };
+
+/* Send one packet with `count` descriptors. 0 or -errno. */
+int packet_send(int socket_fd, const void *packet, size_t size, const int *fds, size_t count);
+
+/* Receive one packet of exactly `size` bytes with up to PACKET_FDS_MAX
+ * descriptors (close-on-exec), whose number goes to *ret_count. 1, 0 at end of
+ * file, or -errno (-EBADMSG: another size). */
+int packet_receive(int socket_fd, void *packet, size_t size, int fds[PACKET_FDS_MAX],
+		   size_t *ret_count);
 
 #endif
