@@ -87,14 +87,22 @@ static void count_run(struct admission *admission, struct waiter *waiter, int ch
 		waiter->counted->running += (uint64_t)change;
 }
 
+static void count_rival(struct waiter *waiter, int change)
+{
+	if (waiter->counted)
+		waiter->counted->rivals += (uint64_t)change;
+}
+
 static void let_in(struct admission *admission, struct waiter *waiter)
 {
 	struct sandbox *sandbox = NULL;
 
 	if (waiter->pool)
 		sandbox = pool_take(waiter->pool);
-	if (waiter->runs)
+	if (waiter->runs) {
 		count_run(admission, waiter, 1);
+		count_rival(waiter, 1);
+	}
 	waiter->granted(waiter, sandbox);
 }
 
@@ -178,20 +186,32 @@ void admission_withdraw(struct admission *admission, struct waiter *waiter)
 
 void admission_leave(struct admission *admission, struct waiter *waiter)
 {
+	if (!waiter->paused)
+		count_run(admission, waiter, -1);
+	waiter->paused = false;
+	count_rival(waiter, -1);
+	admission_pump(admission);
+}
+
+void admission_pause(struct admission *admission, struct waiter *waiter)
+{
+	if (waiter->paused)
+		return;
+	waiter->paused = true;
 	count_run(admission, waiter, -1);
 	admission_pump(admission);
 }
 
-/* Its entry may have become another's. */
 void admission_return(struct admission *admission, struct waiter *waiter)
 {
-	waiter->counted = clients_find(&admission->clients, waiter->client, waiter->client_length);
-	count_run(admission, waiter, 1);
+	if (waiter->paused)
+		count_run(admission, waiter, 1);
+	waiter->paused = false;
 }
 
 const uint64_t *admission_rivals(const struct waiter *waiter)
 {
-	return waiter->counted ? &waiter->counted->running : NULL;
+	return waiter->counted ? &waiter->counted->rivals : NULL;
 }
 
 uint64_t admission_running(const struct admission *admission)

@@ -38,7 +38,7 @@ struct waiter {
 	struct waiter *next;
 	struct client *counted;
 	struct admission *admission;
-	bool waiting;
+	bool waiting, paused;
 };
 
 int admission_new(const struct admission_config *config, struct admission **ret_admission);
@@ -50,11 +50,13 @@ int admission_enter(struct admission *admission, struct waiter *waiter);
 /* Stop waiting; also if it does not wait. Others may be let in by that. */
 void admission_withdraw(struct admission *admission, struct waiter *waiter);
 
-/* Give a running place back. */
+/* Give a running place back; also while it is paused. */
 void admission_leave(struct admission *admission, struct waiter *waiter);
 
-/* Take a place again after admission_leave(), of a run that only waited for its
- * client meanwhile: at once, also where there is none. */
+/* A run only waits for its client: until it returns, at once and also where no place is
+ * free, others may have its place. What it has left running meanwhile goes on: it stays
+ * one of its client's rivals. */
+void admission_pause(struct admission *admission, struct waiter *waiter);
 void admission_return(struct admission *admission, struct waiter *waiter);
 
 /* How many runs its client has, for fair.h; NULL: it is not counted. */

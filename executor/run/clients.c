@@ -5,7 +5,7 @@
 
 static bool is_idle(const struct client *client)
 {
-	return !client->running && !client->waiting;
+	return !client->rivals && !client->waiting;
 }
 
 static bool has_name(const struct client *client, const char *name, size_t length)

@@ -13,6 +13,7 @@ enum { CLIENTS_MAX = 4096, CLIENT_NAME_BYTES = 64 };
 struct client {
 	char name[CLIENT_NAME_BYTES]; /* cut to fit */
 	uint64_t running, waiting;
+	uint64_t rivals; /* for the CPU: those that run, and those that are paused */
 };
 
 struct clients {

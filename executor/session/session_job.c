@@ -357,7 +357,7 @@ void session_interrupt_job(struct session *session)
 /* Who waits for a person takes nobody's place. */
 void session_ask(struct session *session)
 {
-	leave_place(session);
+	admission_pause(session->executor->admission, &session->place);
 }
 
 void session_keep_input(struct session *session)
@@ -369,7 +369,6 @@ void session_keep_input(struct session *session)
 void session_pass_input(struct session *session)
 {
 	admission_return(session->executor->admission, &session->place);
-	session->placed = true;
 	if (session->cell)
 		cell_answered(session->cell);
 	session_keep_input(session);

@@ -164,14 +164,17 @@ static void test_place_for_a_while(void **state)
 	open_admission(1, 10, 60000);
 	admission_enter(admission, &a.waiter);
 	admission_enter(admission, &b.waiter);
-	admission_leave(admission, &ignored);
+	admission_pause(admission, &a.waiter);
+	admission_pause(admission, &a.waiter); /* asked again, by a signal's handler */
 	assert_string_equal(said, "ab");
-	admission_return(admission, &ignored);
+	admission_return(admission, &a.waiter);
 	assert_int_equal(admission_running(admission), 2);
 	admission_enter(admission, &c.waiter);
-	admission_leave(admission, &ignored);
+	admission_pause(admission, &a.waiter);
 	assert_string_equal(said, "ab");
-	admission_leave(admission, &ignored);
+	admission_leave(admission, &a.waiter); /* at its end while it was paused */
+	assert_int_equal(admission_running(admission), 1);
+	admission_leave(admission, &b.waiter);
 	assert_string_equal(said, "abc");
 	close_admission();
 }
@@ -373,8 +376,11 @@ static void test_a_client_has_its_share(void **state)
 	assert_int_equal(*admission_rivals(&x.waiter), 1);
 	admission_leave(admission, &x.waiter);
 	assert_string_equal(said, "abx");
-	admission_leave(admission, &a.waiter);
+	admission_pause(admission, &a.waiter); /* what it has left running goes on: a rival */
 	assert_string_equal(said, "abxc");
+	assert_int_equal(*admission_rivals(&b.waiter), 3);
+	admission_leave(admission, &a.waiter);
+	assert_int_equal(*admission_rivals(&b.waiter), 2);
 	admission_leave(admission, &b.waiter);
 	admission_leave(admission, &c.waiter);
 	assert_int_equal(admission_running(admission), 0);
@@ -412,7 +418,7 @@ static void test_entries_of_clients_are_used_again(void **state)
 	(void)state;
 	assert_null(clients_find(&clients, "", 0));
 	first = clients_find(&clients, "a", 1);
-	first->running = 1;
+	first->rivals = 1;
 	second = clients_find(&clients, "b", 1);
 	assert_ptr_not_equal(first, second);
 	assert_ptr_equal(clients_find(&clients, "a", 1), first);
@@ -423,7 +429,7 @@ static void test_entries_of_clients_are_used_again(void **state)
 	second->waiting = 1;
 	assert_ptr_equal(clients_find(&clients, name, CLIENT_NAME_BYTES - 1), second);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		clients.table[i].running = 1;
+		clients.table[i].rivals = 1;
 	clients.used = CLIENTS_MAX;
 	assert_null(clients_find(&clients, "new", 3));
 }
