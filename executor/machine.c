@@ -21,7 +21,7 @@ enum {
 	DESCRIPTORS_A_SESSION = 24,
 	DESCRIPTORS_A_CALL = 3,
 	PIDS_DEFAULT = 32768,
-	RUNNING_LEAST = 16, /* weights (fair.h), not this number, keep short runs quick */
+	RUNNING_LEAST = 16, /* weights (run_parts.h), not this number, keep short runs quick */
 	RUNNING_MOST = 512,
 };
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "executor/environments/environments.h"
-#include "executor/run/outcome_fields.h"
+#include "executor/run/ending.h"
 #include "executor/run/profile.h"
 #include "executor/server/server.h"
 

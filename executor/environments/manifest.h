@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "executor/run/run_limits.h"
+#include "executor/run/profile.h"
 
 enum { ENVIRONMENT_NAME_MAX = 32, MANIFEST_ERROR_BYTES = 384 };
 

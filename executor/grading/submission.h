@@ -10,7 +10,7 @@
 #include "common/bytes.h"
 #include "common/fields.h"
 #include "executor/executor.h"
-#include "executor/run/outcome_fields.h"
+#include "executor/run/ending.h"
 
 enum case_progress { CASE_WAITS, CASE_RUNS, CASE_RAN, CASE_IS_COMPARED, CASE_DONE };
 

@@ -12,8 +12,27 @@
 #include <stdint.h>
 
 #include "executor/loop/loop.h"
-#include "executor/run/clients.h"
 #include "executor/sandbox/pool.h"
+
+/* What each client address has running and waiting. A table, not a list: an entry that
+ * counts nothing is taken for the next address, so a pointer to one is good for ever,
+ * though it may come to mean another client. */
+enum { CLIENTS_MAX = 4096, CLIENT_NAME_BYTES = 64 };
+
+struct client {
+	char name[CLIENT_NAME_BYTES]; /* cut to fit */
+	uint64_t running, waiting;
+	uint64_t rivals; /* for the CPU: those that run, and those that are paused */
+};
+
+struct clients {
+	struct client table[CLIENTS_MAX];
+	size_t used;
+};
+
+/* The entry of this address, as its only user may count it. NULL for no address, and
+ * where CLIENTS_MAX others are active: then it is not counted. */
+struct client *clients_find(struct clients *clients, const char *name, size_t length);
 
 struct admission;
 
@@ -59,7 +78,7 @@ void admission_leave(struct admission *admission, struct waiter *waiter);
 void admission_pause(struct admission *admission, struct waiter *waiter);
 void admission_return(struct admission *admission, struct waiter *waiter);
 
-/* How many runs its client has, for fair.h; NULL: it is not counted. */
+/* How many runs its client has, for run_parts.h; NULL: it is not counted. */
 const uint64_t *admission_rivals(const struct waiter *waiter);
 
 /* Look again: a sandbox has become ready. */

@@ -1,4 +1,4 @@
-#include "executor/run/fair.h"
+#include "executor/run/run_parts.h"
 
 static void look_again(struct fair *fair);
 

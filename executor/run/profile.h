@@ -1,4 +1,5 @@
-/* profile.h - named sets of limits, one for each kind of client. */
+/* profile.h - what one run, or one session, may use at most; and named sets of these
+ * limits, one for each kind of client. */
 #ifndef VIVARIUM_PROFILE_H
 #define VIVARIUM_PROFILE_H
 
@@ -7,7 +8,24 @@
 #include <stdint.h>
 
 #include "common/fields.h"
-#include "executor/run/run_limits.h"
+
+struct limits {
+	uint64_t wall_ms;
+	uint64_t cpu_ms;
+	uint64_t memory_bytes;
+	uint64_t output_bytes; /* of stdout and stderr together */
+	uint64_t processes;    /* and threads */
+	uint64_t open_files;   /* a process */
+	uint64_t file_bytes;   /* a single file */
+	uint64_t workspace_bytes; /* all that can be written: /workspace, /tmp, /dev/shm */
+	uint64_t workspace_inodes;
+};
+
+struct session_limits {
+	uint64_t idle_ms;     /* it lives so long without a request */
+	uint64_t lifetime_ms; /* and in no case longer than that */
+	uint64_t undo_depth;  /* cells that can be undone */
+};
 
 enum profile_id {
 	PROFILE_NATIVE,     /* the native API and the execution agent */

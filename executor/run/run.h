@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "executor/run/run_limits.h"
-#include "executor/run/outcome_fields.h"
+#include "executor/run/profile.h"
+#include "executor/run/ending.h"
 #include "executor/sandbox/sandbox.h"
 
 struct run;
@@ -41,7 +41,7 @@ struct run_config {
 	uint64_t grace_ms;
 	uint64_t input_ms; /* all waiting for input together; it is not wall time */
 	uint64_t displays, display_bytes; /* of what the program shows; the rest is dropped */
-	const uint64_t *rivals; /* how many runs its client has; NULL: unknown. See fair.h */
+	const uint64_t *rivals; /* how many runs its client has; NULL: unknown. See run_parts.h */
 	struct run_owner owner;
 };
 

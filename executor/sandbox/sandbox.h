@@ -20,7 +20,7 @@
 
 #include "executor/cgroup/cgroup.h"
 #include "executor/loop/offload.h"
-#include "executor/run/run_limits.h"
+#include "executor/run/profile.h"
 #include "executor/loop/loop.h"
 #include "common/mailbox.h"
 #include "executor/zygotes/zygote_pool.h"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "executor/run/outcome_fields.h"
+#include "executor/run/ending.h"
 
 struct wall {
 	const char *name;   /* as the probe prints it */

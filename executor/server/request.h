@@ -5,7 +5,6 @@
 #include <stdbool.h>
 
 #include "common/fields.h"
-#include "executor/run/run_limits.h"
 #include "executor/run/profile.h"
 #include "executor/server/server.h"
 

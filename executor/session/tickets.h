@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "executor/loop/loop.h"
-#include "executor/run/run_limits.h"
+#include "executor/run/profile.h"
 #include "executor/server/server.h"
 
 enum ticket_kind { TICKET_CELL, TICKET_VARIABLES, TICKET_COMMAND, TICKET_RESET, TICKET_UNDO };

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "executor/run/fair.h"
+#include "executor/run/run_parts.h"
 
 static struct loop *loop;
 static uint64_t used_us, step_us, given[16];
