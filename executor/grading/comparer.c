@@ -2,11 +2,153 @@
 
 #include "common/log.h"
 #include "common/mailbox.h"
-#include "executor/grading/comparer_batch.h"
 
-enum { BATCH_WALL_MS = 10000 }; /* expected outputs are expressions */
+enum {
+	BATCH_WALL_MS = 10000, /* expected outputs are expressions */
+	PAYLOAD_MAX = MAILBOX_PAYLOAD_MAX - 1024,
+};
 
 typedef enum comparer_state comparer_action(struct comparer *comparer, const void *detail);
+
+bool comparer_has_prepared(const struct comparer *comparer)
+{
+	return comparer->prepared == comparer->submission->count;
+}
+
+/* -- what is due -------------------------------------------------------------------- */
+
+static bool is_due(const struct comparer *comparer, const struct judged *judged)
+{
+	return comparer_has_prepared(comparer)
+		       ? judged->progress == CASE_RAN
+		       : judged >= &comparer->submission->cases[comparer->prepared];
+}
+
+static void copy_field(const struct field_view *from, unsigned tag, struct buffer *list)
+{
+	struct field_view field;
+
+	if (fields_find(from->value, from->length, tag, &field) == 1)
+		(void)fields_put_bytes(list, tag, field.value, field.length);
+}
+
+/* One case as its job needs it; -EMSGSIZE if it is too much for one. */
+static int put_case(const struct comparer *comparer, const struct judged *judged,
+		    struct buffer *payload)
+{
+	AUTO_BUFFER one = BUFFER_INIT(MAILBOX_PAYLOAD_MAX);
+	bool compares = judged->progress == CASE_RAN;
+	int error = fields_put_number(&one, FIELD_INDEX,
+				      (uint64_t)(judged - comparer->submission->cases));
+
+	if (!judged->calls)
+		copy_field(&judged->asked, FIELD_CASE_STDOUT, &one);
+	else if (!fields_has(judged->got.data, judged->got.length, FIELD_EXPECTED_DATA))
+		copy_field(&judged->asked, FIELD_CASE_OUTPUT, &one);
+	copy_field(&judged->asked, FIELD_TOLERANCE, &one);
+	if (!error && compares && judged->got.length)
+		error = buffer_append(&one, judged->got.data, judged->got.length);
+	if (!error && compares && !judged->calls)
+		error = fields_put_bytes(&one, FIELD_CONTENT, judged->printed.data,
+					 judged->printed.length);
+	return error ? error : fields_put_bytes(payload, FIELD_CASE, one.data, one.length);
+}
+
+/* As many cases as are due and fit. One that alone is too much leaves the payload empty,
+ * and the job fails. */
+static void fill_batch(struct comparer *comparer, struct buffer *payload)
+{
+	struct submission *submission = comparer->submission;
+
+	comparer->batch_length = 0;
+	for (size_t i = 0; i < submission->count; i++) {
+		struct judged *judged = &submission->cases[i];
+
+		if (comparer->batch_length == comparer->batch_most)
+			return;
+		if (!is_due(comparer, judged))
+			continue;
+		if (put_case(comparer, judged, payload)) {
+			if (comparer->batch_length)
+				return;
+			payload->length = 0;
+		}
+		comparer->batch[comparer->batch_length++] = judged;
+		if (!payload->length)
+			return;
+	}
+}
+
+/* -- what a job says -------------------------------------------------------------- */
+
+static void on_prepared_case(struct judged *judged, const struct field_view *result)
+{
+	judged->needs_names =
+		judged->calls && fields_number(result->value, result->length, FIELD_NEEDS_NAMES, 0);
+	copy_field(result, FIELD_MESSAGE, &judged->verdict);
+}
+
+/* A case passes if it ended well, and the comparison says so. */
+static void on_compared_case(struct judged *judged, const struct field_view *result)
+{
+	static const unsigned texts[] = { FIELD_GOT, FIELD_EXPECTED, FIELD_MESSAGE };
+	bool ended_well = judged->outcome.status == STATUS_SUCCESS;
+	uint64_t passed = fields_number(result->value, result->length, FIELD_PASSED, 0);
+
+	judged->verdict.length = 0;
+	(void)fields_put_number(&judged->verdict, FIELD_PASSED, ended_well && passed == 1);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (texts[i] == FIELD_EXPECTED || !judged->calls || ended_well)
+			copy_field(result, texts[i], &judged->verdict);
+	judged->progress = CASE_IS_COMPARED;
+}
+
+/* The results are in the order of the batch, one each. False: they are not. */
+static bool take_results(struct comparer *comparer, const struct outcome *outcome, bool compares)
+{
+	struct fields_reader reader;
+	struct field_view field;
+	size_t taken = 0;
+
+	fields_open(&reader, outcome->report, outcome->report_length);
+	while (taken < comparer->batch_length && fields_next(&reader, &field) == 1) {
+		if (field.tag != FIELD_CASE_RESULT)
+			continue;
+		if (compares)
+			on_compared_case(comparer->batch[taken++], &field);
+		else
+			on_prepared_case(comparer->batch[taken++], &field);
+	}
+	return taken == comparer->batch_length;
+}
+
+/* One case that cannot be compared is not to take others along: several are tried one by
+ * one, a single one is given up. */
+static void fail_batch(struct comparer *comparer, bool compares)
+{
+	static const char message[] = "the expected and the actual output could not be compared";
+	struct judged *judged = comparer->batch[0];
+
+	if (comparer->batch_length > 1) {
+		comparer->batch_most = 1;
+		return;
+	}
+	judged->verdict.length = 0;
+	(void)fields_put_text(&judged->verdict, FIELD_MESSAGE, message);
+	if (compares)
+		judged->progress = CASE_IS_COMPARED;
+	else
+		comparer->prepared++;
+}
+
+/* Cases that have been compared are done. */
+static void release_batch(struct comparer *comparer)
+{
+	for (size_t i = 0; i < comparer->batch_length; i++)
+		if (comparer->batch[i]->progress == CASE_IS_COMPARED)
+			submission_case_done(comparer->submission, comparer->batch[i]);
+	comparer->batch_length = 0;
+}
 
 /* -- its sandbox ------------------------------------------------------------------ */
 
@@ -110,18 +252,18 @@ static int begin_job(struct comparer *comparer, enum job_kind kind, const struct
 /* Begin with what is due. */
 static enum comparer_state next_batch(struct comparer *comparer)
 {
-	AUTO_BUFFER payload = BUFFER_INIT(COMPARER_PAYLOAD_MAX);
+	AUTO_BUFFER payload = BUFFER_INIT(PAYLOAD_MAX);
 	bool compares = comparer_has_prepared(comparer);
 
 	if (fields_put_number(&payload, FIELD_SIZE_BYTES, comparer->submission->display_bytes))
 		return COMPARER_RESTS;
-	comparer_batch_fill(comparer, &payload);
+	fill_batch(comparer, &payload);
 	if (!comparer->batch_length)
 		return COMPARER_RESTS;
 	if (!begin_job(comparer, compares ? JOB_COMPARE : JOB_PREPARE, &payload))
 		return compares ? COMPARER_COMPARES : COMPARER_PREPARES;
-	comparer_batch_failed(comparer, compares);
-	comparer_batch_release(comparer);
+	fail_batch(comparer, compares);
+	release_batch(comparer);
 	comparer->news = COMPARER_CHANGED;
 	return renew(comparer);
 }
@@ -161,17 +303,18 @@ static enum comparer_state go_on(struct comparer *comparer, const void *detail)
 	return comparer->state;
 }
 
-static enum comparer_state end_batch(struct comparer *comparer, const struct outcome *outcome,
-				     bool compares)
+static enum comparer_state end_batch(struct comparer *comparer, const void *detail)
 {
+	const struct outcome *outcome = detail;
+	bool compares = comparer->state == COMPARER_COMPARES;
 	bool good = outcome->status == STATUS_SUCCESS && sandbox_is_idle(comparer->sandbox) &&
-		    comparer_batch_take(comparer, outcome, compares);
+		    take_results(comparer, outcome, compares);
 
 	if (good && !compares)
 		comparer->prepared += comparer->batch_length;
 	else if (!good)
-		comparer_batch_failed(comparer, compares);
-	comparer_batch_release(comparer);
+		fail_batch(comparer, compares);
+	release_batch(comparer);
 	comparer->news = COMPARER_CHANGED;
 	if (!good)
 		return renew(comparer);
@@ -179,16 +322,6 @@ static enum comparer_state end_batch(struct comparer *comparer, const struct out
 	comparer->run = NULL;
 	own_sandbox(comparer);
 	return next_batch(comparer);
-}
-
-static enum comparer_state on_prepared(struct comparer *comparer, const void *detail)
-{
-	return end_batch(comparer, detail, false);
-}
-
-static enum comparer_state on_compared(struct comparer *comparer, const void *detail)
-{
-	return end_batch(comparer, detail, true);
 }
 
 static enum comparer_state on_lost(struct comparer *comparer, const void *detail)
@@ -218,9 +351,9 @@ static comparer_action *const actions[COMPARER_STATES][COMPARER_EVENTS] = {
 	[COMPARER_RESTS] = { [COMPARER_WORK] = work,
 			     [COMPARER_LOST] = on_lost,
 			     [COMPARER_CLOSE] = shut },
-	[COMPARER_PREPARES] = { [COMPARER_ENDED] = on_prepared, [COMPARER_CLOSE] = shut },
+	[COMPARER_PREPARES] = { [COMPARER_ENDED] = end_batch, [COMPARER_CLOSE] = shut },
 	[COMPARER_COMPARES] = { [COMPARER_WORK] = go_on,
-				[COMPARER_ENDED] = on_compared,
+				[COMPARER_ENDED] = end_batch,
 				[COMPARER_CLOSE] = shut },
 };
 

@@ -1,7 +1,6 @@
 #include "executor/grading/worker.h"
 
 #include "common/log.h"
-#include "executor/grading/worker_jobs.h"
 #include "executor/server/request.h"
 
 typedef enum worker_state worker_action(struct worker *worker, const void *detail);

@@ -1,4 +1,4 @@
-#include "executor/grading/worker_jobs.h"
+#include "executor/grading/worker.h"
 
 #include <signal.h>
 #include <string.h>

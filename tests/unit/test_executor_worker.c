@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "executor/grading/worker_jobs.h"
+#include "executor/grading/worker.h"
 #include "executor/session/session.h"
 #include "tests/unit/machine.h"
 #include "tests/unit/environment_standins.h"
