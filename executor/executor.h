@@ -71,7 +71,6 @@ void session_handle_list(void *executor, struct call *call);
 void session_handle_history(void *executor, struct call *call);
 void session_handle_delete(void *executor, struct call *call);
 
-/* cell_calls.c: those about single cells. */
 void session_handle_stdin(void *executor, struct call *call);
 void session_handle_cells(void *executor, struct call *call);
 void session_handle_cell(void *executor, struct call *call);

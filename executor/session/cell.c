@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/bytes.h"
-#include "executor/session/cell_parts.h"
-
 enum {
 	PROMPT_BYTES_MAX = 8 << 10,
 	OUTCOME_BYTES_MAX = 256 << 10, /* what an honest report needs at most */

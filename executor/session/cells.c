@@ -5,7 +5,12 @@
 
 #include "common/fields.h"
 
-enum { RUNNING_BYTES_LEAST = 64 << 10 };
+enum {
+	RUNNING_BYTES_LEAST = 64 << 10,
+	RESULT_BYTES_MAX = 1 << 10,           /* in a history */
+	SHORT_TEXT_BYTES = 8 << 10,           /* of each stream, in a list of cells */
+	LIST_BYTES_MAX = FRAME_FINAL_MAX / 2, /* what else is in the frame finds room */
+};
 
 struct kept_cell {
 	struct kept_cell *next; /* a newer one */
@@ -151,16 +156,102 @@ struct cell *cells_find(const struct cells *cells, uint64_t execution)
 	return NULL;
 }
 
-/* -- as lists ------------------------------------------------------------------------ */
+/* -- one cell in short ------------------------------------------------------------------- */
 
-/* Half a frame: what else is in it finds room. */
-enum { LIST_BYTES_MAX = FRAME_FINAL_MAX / 2 };
+static int copy_field(const struct buffer *from, unsigned tag, struct buffer *list)
+{
+	struct field_view field;
+
+	if (fields_find(from->data, from->length, tag, &field) != 1)
+		return 0;
+	return fields_put_bytes(list, tag, field.value, field.length);
+}
+
+static int put_result(const struct buffer *outcome, struct buffer *list)
+{
+	struct field_view report, result;
+
+	if (fields_find(outcome->data, outcome->length, FIELD_REPORT, &report) != 1 ||
+	    fields_find(report.value, report.length, FIELD_RESULT, &result) != 1)
+		return 0;
+	return fields_put_bytes(list, FIELD_RESULT, result.value,
+				utf8_cut(result.value, result.length, RESULT_BYTES_MAX));
+}
+
+static int put_history(const struct cell *cell, struct buffer *list)
+{
+	static const unsigned copied[] = { FIELD_STATUS, FIELD_REASON, FIELD_STATE, FIELD_WALL_US };
+	int error = fields_put_number(list, FIELD_EXECUTION, cell->config.execution);
+
+	if (!error)
+		error = fields_put_number(list, FIELD_CREATED_MS, cell->config.created_ms);
+	if (!error)
+		error = fields_put_bytes(list, FIELD_CODE, cell->config.code,
+					 cell->config.code_length);
+	for (size_t i = 0; !error && i < sizeof copied / sizeof *copied; i++)
+		error = copy_field(&cell->outcome, copied[i], list);
+	return error ? error : put_result(&cell->outcome, list);
+}
+
+/* Keep the last bytes of a text, from the beginning of a character on. */
+static size_t cut_front(struct buffer *text, size_t most)
+{
+	size_t cut = text->length - utf8_tail(text->data, text->length, most);
+
+	if (cut)
+		buffer_consume(text, cut);
+	return cut;
+}
+
+/* The last of what went to one stream; how much is missing before it. */
+static int put_text(struct cell *cell, enum frame_type type, unsigned tag, uint64_t *lost_bytes,
+		    struct buffer *list)
+{
+	uint64_t read = cell->log.read;
+	struct event_cursor cursor = event_log_seek(&cell->log, cell->log.first);
+	AUTO_BUFFER text = BUFFER_INIT(0);
+	struct event event;
+	int error = 0;
+
+	while (!error && event_log_read(&cell->log, &cursor, &event)) {
+		if (event.type != type)
+			continue;
+		error = buffer_append(&text, event.bytes, event.length);
+		if (text.length > 8 * SHORT_TEXT_BYTES)
+			*lost_bytes += cut_front(&text, SHORT_TEXT_BYTES);
+	}
+	cell->log.read = read; /* a look is no reading: nobody relies on these numbers */
+	*lost_bytes += cut_front(&text, SHORT_TEXT_BYTES);
+	return error ? error : fields_put_bytes(list, tag, text.data, text.length);
+}
+
+static int put_short(struct cell *cell, struct buffer *list)
+{
+	uint64_t lost_bytes = cell->log.gone_bytes;
+	int error = put_history(cell, list);
+
+	if (!error && !cell->over)
+		error = fields_put_number(list, FIELD_RUNNING, 1);
+	if (!error)
+		error = fields_put_number(list, FIELD_WAITS_FOR_INPUT, cell->waits_for_input);
+	if (!error)
+		error = fields_put_number(list, FIELD_SEQUENCE, cell->log.next);
+	if (!error)
+		error = put_text(cell, FRAME_STDOUT, FIELD_STDOUT, &lost_bytes, list);
+	if (!error)
+		error = put_text(cell, FRAME_STDERR, FIELD_STDERR, &lost_bytes, list);
+	if (!error)
+		error = fields_put_number(list, FIELD_LOST_BYTES, lost_bytes);
+	return error;
+}
+
+/* -- as lists ------------------------------------------------------------------------ */
 
 typedef int put_one(struct cell *cell, struct buffer *list);
 
 static int put_over(struct cell *cell, struct buffer *list)
 {
-	return cell_is_over(cell) ? cell_put_history(cell, list) : 0;
+	return cell_is_over(cell) ? put_history(cell, list) : 0;
 }
 
 /* All of them, each in its place in a buffer of its own. */
@@ -201,7 +292,7 @@ int cells_put_history(const struct cells *cells, struct buffer *list)
 
 int cells_put_short(const struct cells *cells, struct buffer *list)
 {
-	return put(cells, FIELD_CELL, cell_put_short, list);
+	return put(cells, FIELD_CELL, put_short, list);
 }
 
 void cells_free(struct cells *cells, const char *message)

@@ -1,4 +1,4 @@
-#include "executor/session/event_log.h"
+#include "executor/session/cell.h"
 
 #include <errno.h>
 #include <stdlib.h>

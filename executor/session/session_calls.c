@@ -1,5 +1,5 @@
-/* The FRAME_SESSION_* calls: parsed and checked here, done in session*.c. Those about
- * single cells are in cell_calls.c. */
+/* The FRAME_SESSION_* calls: parsed and checked here, done in session*.c. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,64 @@
 #include "executor/environments/environment_calls.h"
 #include "executor/server/request.h"
 #include "executor/session/session.h"
-#include "executor/session/session_request.h"
+
+enum { INPUT_BYTES_MAX = 1 << 20 };
+
+/* -- which session it is about ------------------------------------------------------------ */
+
+/* As the API says: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. */
+static bool is_id(const struct field_view *id)
+{
+	static const char first[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+	if (!id->length || id->length > SESSION_ID_MAX)
+		return false;
+	for (size_t i = 0; i < id->length; i++) {
+		char c = (char)id->value[i];
+
+		if (!c || !(strchr(first, c) || (i && strchr("._-", c))))
+			return false;
+	}
+	return true;
+}
+
+/* These two refuse the call and give false: without a proper id; where there is no
+ * session of that id. */
+static bool req_id(struct call *call, struct field_view *ret_id)
+{
+	*ret_id = req_optional(call, FIELD_SESSION_ID);
+	if (is_id(ret_id))
+		return true;
+	call_refuse(call, REFUSAL_INVALID, FIELD_SESSION_ID,
+		    "expected 1 to %d letters, digits, dots, dashes or underscores, the first a "
+		    "letter or a digit",
+		    SESSION_ID_MAX);
+	return false;
+}
+
+static bool req_session(struct executor *executor, struct call *call, struct session **ret_session)
+{
+	struct field_view id;
+
+	if (!req_id(call, &id))
+		return false;
+	*ret_session = session_find(executor, (const char *)id.value, id.length);
+	if (*ret_session)
+		return true;
+	call_refuse(call, REFUSAL_NO_SESSION, FIELD_SESSION_ID, "There is no session of this id.");
+	return false;
+}
+
+static void reply(struct call *call, const char *what, int error, const struct buffer *fields)
+{
+	if (error)
+		req_refuse_internal(call, what, error);
+	else
+		call_finish(call, FRAME_REPLY, fields);
+}
+
+/* -- sessions ----------------------------------------------------------------------------- */
 
 static bool room_for_one_more(struct executor *executor, struct call *call,
 			      const struct profile *profile, const struct field_view *client)
@@ -66,14 +123,9 @@ static struct session *make(struct executor *executor, struct call *call)
 
 static void reply_session(struct call *call, const struct session *session)
 {
-	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
-	int error = session_put(session, &fields);
+	AUTO_BUFFER fields = BUFFER_INIT(FRAME_FINAL_MAX);
 
-	if (error)
-		req_refuse_internal(call, "describe the session", error);
-	else
-		call_finish(call, FRAME_REPLY, &fields);
-	buffer_reset(&fields);
+	reply(call, "describe the session", session_put(session, &fields), &fields);
 }
 
 void session_handle_create(void *context, struct call *call)
@@ -217,30 +269,19 @@ void session_handle_show(void *context, struct call *call)
 
 void session_handle_list(void *context, struct call *call)
 {
-	const struct executor *executor = context;
-	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
-	int error = sessions_put(executor, &fields);
+	AUTO_BUFFER fields = BUFFER_INIT(FRAME_FINAL_MAX);
 
-	if (error)
-		req_refuse_internal(call, "list the sessions", error);
-	else
-		call_finish(call, FRAME_REPLY, &fields);
-	buffer_reset(&fields);
+	reply(call, "list the sessions", sessions_put(context, &fields), &fields);
 }
 
 void session_handle_history(void *context, struct call *call)
 {
-	struct buffer fields = BUFFER_INIT(FRAME_FINAL_MAX);
+	AUTO_BUFFER fields = BUFFER_INIT(FRAME_FINAL_MAX);
 	struct session *session;
 
-	if (!req_session(context, call, &session))
-		return;
-	int error = cells_put_history(session_cells(session), &fields);
-	if (error)
-		req_refuse_internal(call, "give the history", error);
-	else
-		call_finish(call, FRAME_REPLY, &fields);
-	buffer_reset(&fields);
+	if (req_session(context, call, &session))
+		reply(call, "give the history", cells_put_history(session_cells(session), &fields),
+		      &fields);
 }
 
 void session_handle_delete(void *context, struct call *call)
@@ -253,4 +294,58 @@ void session_handle_delete(void *context, struct call *call)
 	log_info("session %.*s is deleted", (int)id.length, (const char *)id.value);
 	session_end(session, "The session has been deleted.");
 	reply_nothing(call);
+}
+
+/* -- its cells: their input, what is kept of them -------------------------------------------- */
+
+void session_handle_stdin(void *context, struct call *call)
+{
+	struct field_view input = req_optional(call, FIELD_STDIN);
+	AUTO_BUFFER nothing = BUFFER_INIT(0);
+	struct session *session;
+
+	if (input.length > INPUT_BYTES_MAX) {
+		call_refuse(call, REFUSAL_INVALID, FIELD_STDIN, "expected at most %d bytes",
+			    INPUT_BYTES_MAX);
+		return;
+	}
+	if (!req_session(context, call, &session))
+		return;
+	int error = session_give_input(session, input.value, input.length,
+				       req_number(call, FIELD_END_OF_INPUT));
+	if (error == -ENOSPC)
+		call_refuse(call, REFUSAL_CONFLICT, FIELD_NONE,
+			    "The program has not read what came before; it reads no faster.");
+	else if (error == -ESRCH || error == -EPIPE)
+		call_refuse(call, REFUSAL_CONFLICT, FIELD_NONE,
+			    "No interactive cell that takes input is running.");
+	else
+		reply(call, "pass the input on", error, &nothing);
+}
+
+void session_handle_cells(void *context, struct call *call)
+{
+	AUTO_BUFFER fields = BUFFER_INIT(FRAME_FINAL_MAX);
+	struct session *session;
+
+	if (req_session(context, call, &session))
+		reply(call, "list the cells", cells_put_short(session_cells(session), &fields),
+		      &fields);
+}
+
+void session_handle_cell(void *context, struct call *call)
+{
+	uint64_t from = req_number(call, FIELD_SEQUENCE);
+	struct session *session;
+
+	if (!req_session(context, call, &session))
+		return;
+	struct cell *cell = cells_find(session_cells(session), req_number(call, FIELD_EXECUTION));
+	if (!cell)
+		call_refuse(call, REFUSAL_NO_SESSION, FIELD_EXECUTION,
+			    "There is no cell of this number, or it is not kept any more.");
+	else if (req_number(call, FIELD_FOLLOW) && !cell_is_over(cell))
+		session_follow(session, cell, call, from);
+	else
+		cell_give(cell, call, from);
 }

@@ -1,4 +1,4 @@
-#include "executor/session/session_machine.h"
+#include "executor/session/session_parts.h"
 
 #include <string.h>
 

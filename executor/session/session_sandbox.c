@@ -1,7 +1,8 @@
-/* A session's sandbox between jobs: getting one, the checkpoint after a cell, the ways
- * back to one when a job had to be killed, when the interpreter died by itself, and on
- * request. */
+/* A session between jobs: how long it lives without one; getting a sandbox, the checkpoint
+ * after a cell, the ways back to one when a job had to be killed, when the interpreter
+ * died by itself, and on request. */
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "common/owned.h"
@@ -28,7 +29,43 @@ static const char *const returned_lost_notes[UNSAVED_COUNT] = {
 			    "prevented it. It goes on empty.",
 };
 
-/* -- getting one ----------------------------------------------------------------------- */
+/* -- how long it lives without being used ------------------------------------------------- */
+
+uint64_t session_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void on_unused(struct loop_timer *timer)
+{
+	struct session *session = LOOP_OWNER(timer, struct session, idle);
+
+	log_info("session %s ends: idle for %llu ms", session->id,
+		 (unsigned long long)session->terms.idle_ms);
+	session->end_message = "The session has ended: it was idle for too long.";
+	session_happens(session, EV_END);
+}
+
+/* Idle time counts from the end of the last request. */
+void session_touch(struct session *session)
+{
+	session->last_used_ms = session_clock_ms();
+	session->expires_ms = session->last_used_ms + session->terms.idle_ms;
+	if (session->expires_ms - session->created_ms > session->terms.lifetime_ms)
+		session->expires_ms = session->created_ms + session->terms.lifetime_ms;
+	if (session->current || session->tickets.count) {
+		loop_clear_timer(session->executor->loop, &session->idle);
+		return;
+	}
+	if (loop_set_timer(session->executor->loop, &session->idle,
+			   loop_now_us() + session->terms.idle_ms * 1000, on_unused))
+		log_error("session %s: no memory for its idle timer", session->id);
+}
+
+/* -- getting a sandbox ----------------------------------------------------------------------- */
 
 static void on_idle(void *context, struct sandbox *sandbox)
 {

@@ -1,4 +1,4 @@
-#include "executor/session/tickets.h"
+#include "executor/session/session.h"
 
 #include <errno.h>
 #include <stdlib.h>

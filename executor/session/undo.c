@@ -1,4 +1,4 @@
-#include "executor/session/undo.h"
+#include "executor/session/session_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
