@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/fields.h"
+
 struct profile profiles[PROFILE_COUNT] = {
 	[PROFILE_NATIVE] = { .name = "native" },
 	[PROFILE_PLAYGROUND] = { .name = "playground" },

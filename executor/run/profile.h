@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/fields.h"
-
 struct limits {
 	uint64_t wall_ms;
 	uint64_t cpu_ms;
@@ -49,6 +47,8 @@ extern struct profile profiles[PROFILE_COUNT]; /* filled by options.c, then cons
 
 /* By name; NULL if there is none. */
 const struct profile *profile_find(const char *name, size_t length);
+
+struct buffer;
 
 struct limit_error {
 	unsigned field;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fields.h"
 #include "executor/options.h"
 #include "common/owned.h"
 #include "executor/run/profile.h"
