@@ -44,7 +44,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "executor/caps.h"
@@ -54,7 +57,12 @@
 #include "executor/instance.h"
 #include "executor/machine.h"
 #include "common/log.h"
+#include "common/owned.h"
 #include "executor/run/profile.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u /* since Linux 6.3 */
+#endif
 
 enum { DOCTOR_SLOTS = 16 };
 
@@ -121,7 +129,7 @@ static void open_cgroups(struct executor *executor, bool doctor)
 }
 
 /* Beside us in a build folder, or where it was installed. */
-static int open_zygote(const struct options *options)
+static int find_zygote(const struct options *options)
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof path - 8);
@@ -136,6 +144,25 @@ static int open_zygote(const struct options *options)
 			return fd;
 	}
 	return open(ZYGOTE_PATH, O_RDONLY | O_CLOEXEC);
+}
+
+/* As a copy without a place: a program sees in its /proc/self/maps where what it runs in
+ * came from, and our folders are nobody's business. A host may forbid that
+ * (vm.memfd_noexec); then it is the file itself. */
+static int open_zygote(const struct options *options)
+{
+	AUTO_FD file = find_zygote(options);
+	AUTO_FD copy = memfd_create("zygote", MFD_CLOEXEC | MFD_EXEC);
+	struct stat found;
+
+	if (file < 0 || fstat(file, &found))
+		return -1;
+	if (copy < 0) /* before Linux 6.3 all of them can be executed */
+		copy = memfd_create("zygote", MFD_CLOEXEC);
+	for (off_t at = 0; copy >= 0 && at < found.st_size;)
+		if (sendfile(copy, file, &at, (size_t)(found.st_size - at)) <= 0)
+			return take_fd(&file);
+	return take_fd(copy >= 0 && !fchmod(copy, 0555) ? &copy : &file);
 }
 
 static void use_machine(struct options *options)

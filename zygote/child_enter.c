@@ -43,19 +43,6 @@ static int own_session(const struct child_plan *plan)
 	return chdir("/workspace") ? -errno : 0;
 }
 
-/* Only a dumpable process owns its /proc files, and init is not one. */
-static int score_for_oom(const struct child_plan *plan)
-{
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		return -errno;
-
-	AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	return dprintf(fd, "%d", plan->oom_score_adj) < 0 ? -errno : 0;
-}
-
 static int limit_resources(const struct child_plan *plan)
 {
 	const struct {
@@ -185,7 +172,6 @@ struct step {
 static const struct step steps[] = {
 	{ "close descriptors", close_others },
 	{ "own session and directory", own_session },
-	{ "set oom_score_adj", score_for_oom },
 	{ "set resource limits", limit_resources },
 	{ "empty the bounding set", empty_bounding_set },
 	{ "change uid and gid", change_ids },

@@ -6,7 +6,6 @@
 
 struct child_plan {
 	int keep_fd;         /* the one descriptor above 2 that stays open; -1: none */
-	int oom_score_adj;   /* above init's, so that the program dies first */
 	uint64_t processes;  /* rlimit */
 	int *ret_listener;   /* where to put the seccomp notification's listener; NULL: no seccomp notification */
 };

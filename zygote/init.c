@@ -183,9 +183,7 @@ static _Noreturn void become_command(const struct init *init, const int fds[PACK
 {
 	const char *step = "";
 	char *command = read_command(fds[3]);
-	struct child_plan plan = { .keep_fd = -1,
-				   .oom_score_adj = OOM_SCORE_PROGRAM,
-				   .processes = limits->processes };
+	struct child_plan plan = { .keep_fd = -1, .processes = limits->processes };
 
 	const struct rlimit files = { limits->open_files, limits->open_files };
 	const struct rlimit bytes = { limits->file_bytes, limits->file_bytes };

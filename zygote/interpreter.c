@@ -42,7 +42,6 @@ static void enter(int init_socket, const struct init_limits *limits)
 	int listener = -1;
 	const char *step = "";
 	struct child_plan plan = { .keep_fd = init_socket,
-				   .oom_score_adj = OOM_SCORE_PROGRAM,
 				   .processes = limits->processes,
 				   .ret_listener = &listener };
 	int error = child_enter(&plan, &step);

@@ -83,10 +83,6 @@ static int add_rules(int ruleset, uint64_t all)
 	for (size_t i = 0; !error && i < sizeof sinks / sizeof *sinks; i++)
 		error = allow(ruleset, sinks[i],
 			      all & (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE));
-	/* a thread's own name, oom_score_adj upwards, ... */
-	if (!error)
-		error = allow(ruleset, "/proc",
-			      all & (FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_TRUNCATE));
 	return error;
 }
 

@@ -60,8 +60,9 @@ void workspace_close_mounts(struct workspace *workspace);
 void workspace_close(struct workspace *workspace);
 
 /* A detached procfs of the pid namespace in which `context` was opened (fsopen),
- * showing nothing but processes of the reader's own uid. The descriptor, or
- * -errno. */
+ * showing nothing but processes of the reader's own uid. It is read-only: a program
+ * shall lower no oom score, and no name of a process holds what it likes. The
+ * descriptor, or -errno. */
 int proc_mount(int context);
 
 #endif

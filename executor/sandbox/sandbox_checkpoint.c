@@ -71,6 +71,7 @@ int checkpoint_keep(struct sandbox *sandbox, const struct happening *what)
 
 	if (sandbox->checkpoint_count == CHECKPOINTS_MAX || target_adopt(sandbox, what->note, copy))
 		return OTHERWISE;
+	target_score(copy, OOM_SCORE_CHECKPOINT);
 	sandbox->checkpoint_count++;
 	sandbox->checkpointed = true;
 	return 0;
@@ -117,6 +118,7 @@ static int wake_newest(struct sandbox *sandbox)
 	int error = sandbox_watch_interpreter(sandbox);
 	if (error)
 		return error;
+	target_score(&sandbox->interpreter, OOM_SCORE_PROGRAM);
 	/* the program may have stopped it: they share a uid */
 	(void)sandbox_signal(sandbox, SIGCONT);
 	return target_answer(sandbox, &sandbox->interpreter, ORDER_WAKE);

@@ -92,6 +92,18 @@ bool target_is_alive(const struct target *target)
 	return target->pidfd >= 0 && poll(&death, 1, 0) == 0;
 }
 
+/* The file is of the process that it was opened for: if that is alive afterwards, it is
+ * this one. */
+void target_score(const struct target *target, int oom_score_adj)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)target->pid);
+	AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && target_is_alive(target))
+		(void)dprintf(fd, "%d", oom_score_adj);
+}
+
 void target_kill(const struct target *target)
 {
 	if (target->pidfd >= 0)

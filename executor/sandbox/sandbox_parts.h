@@ -179,6 +179,8 @@ void target_accept(struct target *target, const struct notification *note);
 int target_answer(struct sandbox *sandbox, struct target *target, int64_t order);
 bool target_is_alive(const struct target *target);
 void target_kill(const struct target *target);
+/* How early the kernel ends it when memory is short (scores.h). */
+void target_score(const struct target *target, int oom_score_adj);
 void target_forget(struct target *target);
 
 /* -- sandbox_job.c -------------------------------------------------------------------------- */

@@ -46,8 +46,7 @@ static int arrange_descriptors(int executable, int socket)
 	return close_range(PROGRAM_FD + 1, ~0u, 0) ? -errno : 0;
 }
 
-/* Every program's score to begin with. Set with CAP_SYS_RESOURCE it is also the lowest
- * that a program can give itself; without, that is 0, whatever we do. */
+/* Every program's score, handed down by fork: in a sandbox nobody can write to it. */
 static void score_for_oom(void)
 {
 	char text[8];

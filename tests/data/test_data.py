@@ -1,7 +1,6 @@
 """The environment `data`: warm, quiet about itself, bounded, and as hard to get out of as base."""
 
 import base64
-import glob
 import os
 import statistics
 import sys
@@ -9,7 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import Session, call, needs_host, run, wait_until
+from service import Session, call, find_marked, fresh_mark, mark_code, needs_host, read, run, wait_until
 
 IMPORTS = "import numpy, pandas, matplotlib.pyplot; print(1)"
 
@@ -110,19 +109,13 @@ class Memory(unittest.TestCase):
 
     def own_kib(self, session):
         """PSS and private memory of the idle interpreter, from the host."""
-        mark = session.execute("import ctypes, os\nmark = os.urandom(8).hex()\nctypes.CDLL(None).prctl(15, mark[:12].encode(), 0, 0, 0)\nprint(mark[:12])")["stdout"].strip()
+        mark = fresh_mark()
+        session.execute(mark_code(mark))
         pss = private = 0
-        for path in glob.glob("/proc/[0-9]*/comm"):
-            try:
-                with open(path, encoding="utf-8") as file:
-                    if file.read().strip() != mark:
-                        continue
-                with open(path.replace("comm", "smaps_rollup"), encoding="utf-8") as file:
-                    for line in file:
-                        pss += int(line.split()[1]) if line.startswith("Pss:") else 0
-                        private += int(line.split()[1]) if line.startswith(("Private_Dirty:", "Private_Clean:")) else 0
-            except OSError:
-                continue
+        for pid in find_marked(mark):
+            for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
+                pss += int(line.split()[1]) if line.startswith("Pss:") else 0
+                private += int(line.split()[1]) if line.startswith(("Private_Dirty:", "Private_Clean:")) else 0
         return pss, private
 
     def test_figures(self):

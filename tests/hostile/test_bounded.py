@@ -11,7 +11,7 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import PATIENCE, URL, Host, NothingLeft, Session, begin, call, needs_host, read, run, wait_until
+from service import PATIENCE, STATE, URL, Host, NothingLeft, Session, begin, call, needs_host, read, run, wait_until
 
 MIB = 1 << 20
 
@@ -89,6 +89,44 @@ class KernelMemory(NothingLeft):
                 "    a.send(b'x\\n'); return await reader.readline()\n"
                 "print(asyncio.run(main()))\n")
         self.assertEqual(run(code)["stdout"], "b'x\\n'\n")
+
+
+class Names(unittest.TestCase):
+    """What a program can have written into the kernel's log, and read about the host."""
+
+    def test_names_with_line_breaks(self):
+        code = ("import ctypes, threading\n"
+                "libc = ctypes.CDLL(None)\n"
+                "print(libc.prctl(15, b'a\\nfalse', 0, 0, 0))\n"
+                "for path in ('/proc/self/comm', f'/proc/self/task/{threading.get_native_id()}/comm'):\n"
+                "    try: open(path, 'w').write('a\\nfalse')\n"
+                "    except OSError as e: print(e.errno)\n"
+                "print(open('/proc/self/comm').read())\n")
+        self.assertEqual(run(code)["stdout"], "0\n30\n30\nzygote\n\n")
+
+    def test_who_ends_first_when_memory_is_short(self):
+        """Not for the program to say, neither downwards nor upwards."""
+        code = ("import os\nfor pid in (os.getpid(), os.fork() or os.getpid()):\n"
+                "    for score in ('0', '-1000', '1000'):\n"
+                "        try: open(f'/proc/{pid}/oom_score_adj', 'w').write(score); print('wrote')\n"
+                "        except OSError: pass\n"
+                "    print(open(f'/proc/{pid}/oom_score_adj').read().strip(), flush=True)\n"
+                "os._exit(0)\n")
+        self.assertEqual(set(run(code)["stdout"].split()), {"500"})
+
+    def test_scores_of_checkpoints(self):
+        with Session() as session:
+            session.execute("import os\nx = 1")
+            own = "open('/proc/self/oom_score_adj').read().strip()"
+            others = "{open(f'/proc/{pid}/oom_score_adj').read().strip() for pid in os.listdir('/proc') if pid.isdigit() and int(pid) != os.getpid()}"
+            for end in ("pass", "os._exit(1)"):
+                self.assertIn(session.execute(end)["state"], ("kept", "restored"))
+                self.assertEqual(session.value(f"{own}, {others}"), "('500', {'1000'})")
+
+    def test_where_the_service_lies(self):
+        got = run("print(open('/proc/self/maps').read() + open('/proc/self/mountinfo').read())\nimport os; print(os.readlink('/proc/self/exe'))")
+        self.assertNotIn(STATE or "/nowhere", got["stdout"])
+        self.assertIn("/memfd:zygote", got["stdout"])
 
 
 class Disk(unittest.TestCase):
