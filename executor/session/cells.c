@@ -44,6 +44,8 @@ static void forget(struct cells *cells, struct kept_cell **link, const char *mes
 	if (!*link)
 		cells->last = link;
 	cells->count--;
+	if (cells->newest == kept)
+		cells->newest = NULL;
 	count(cells, kept, 0);
 	cell_free(kept->cell, message);
 	free(kept);
@@ -101,21 +103,12 @@ static void keep_bounds(struct cells *cells)
 	}
 }
 
-static struct kept_cell *find(const struct cells *cells, const struct cell *cell)
+void cells_changed(struct cells *cells)
 {
-	struct kept_cell *kept = cells->first;
+	struct kept_cell *kept = cells->newest;
+	size_t bytes = cell_size(kept->cell);
 
-	while (kept && kept->cell != cell)
-		kept = kept->next;
-	return kept;
-}
-
-void cells_changed(struct cells *cells, struct cell *cell)
-{
-	struct kept_cell *kept = find(cells, cell);
-	size_t bytes = cell_size(cell);
-
-	if (kept->bytes == bytes && !cell_is_over(cell))
+	if (kept->bytes == bytes && !cell_is_over(kept->cell))
 		return;
 	count(cells, kept, bytes);
 	keep_bounds(cells);
@@ -132,9 +125,10 @@ int cells_begin(struct cells *cells, const struct cell_config *config, struct ce
 	}
 	*cells->last = kept;
 	cells->last = &kept->next;
+	cells->newest = kept;
 	cells->count++;
 	*ret_cell = kept->cell;
-	cells_changed(cells, kept->cell);
+	cells_changed(cells);
 	return 0;
 }
 

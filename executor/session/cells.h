@@ -25,6 +25,7 @@ struct cells {
 	struct histories *histories;
 	struct cells *next, **link;
 	struct kept_cell *first, **last;
+	struct kept_cell *newest; /* what runs is it; NULL: it is not kept any more */
 	size_t count, bytes;
 };
 
@@ -33,8 +34,9 @@ void cells_init(struct cells *cells, struct histories *histories);
 /* A new cell, which runs; *ret_cell is the list's. 0 or -errno. */
 int cells_begin(struct cells *cells, const struct cell_config *config, struct cell **ret_cell);
 
-/* It takes more memory, or less, than before, or is over. */
-void cells_changed(struct cells *cells, struct cell *cell);
+/* The one that runs takes more memory, or less, than before, or is over. A session runs one
+ * at a time, so it is the newest. */
+void cells_changed(struct cells *cells);
 
 /* The newest has not been run after all. */
 void cells_take_back(struct cells *cells);

@@ -141,7 +141,7 @@ static void on_output(void *context, enum sandbox_stream stream, const uint8_t *
 
 	if (session->cell) {
 		cell_write(session->cell, stream, bytes, length);
-		cells_changed(&session->cells, session->cell);
+		cells_changed(&session->cells);
 	} else if (session->current->call) {
 		call_output(session->current->call, stream, bytes, length);
 	}
@@ -155,7 +155,7 @@ static void on_display(void *context, const uint8_t *text, size_t length)
 	if (!session->cell)
 		return;
 	cell_show(session->cell, text, length);
-	cells_changed(&session->cells, session->cell);
+	cells_changed(&session->cells);
 	hold_if_full(session);
 }
 

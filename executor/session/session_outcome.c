@@ -120,7 +120,7 @@ static void answer(struct session *session)
 			  strerror(-error));
 	if (session->cell) {
 		cell_finish(session->cell, &fields);
-		cells_changed(&session->cells, session->cell);
+		cells_changed(&session->cells);
 		session->executor->counters[COUNTER_CELLS]++;
 		log_job(session, session->request_id);
 	} else if (call) {
