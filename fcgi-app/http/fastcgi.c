@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "fcgi-app/http/fastcgi.h"
 
 #include <errno.h>
 #include <fastcgi.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -9,7 +11,8 @@ void fastcgi_init(struct fastcgi *fastcgi, int fd)
 {
 	fastcgi->fd = fd;
 	fastcgi->input_at = fastcgi->input_end = 0;
-	fastcgi->head = fastcgi->pairs = BUFFER_INIT(FASTCGI_HEAD_MAX);
+	fastcgi->pairs = BUFFER_INIT(FASTCGI_HEAD_MAX);
+	fastcgi->environment = NULL;
 	fastcgi_next(fastcgi);
 }
 
@@ -20,14 +23,14 @@ void fastcgi_next(struct fastcgi *fastcgi)
 	fastcgi->keep = false;
 	fastcgi->type = 0;
 	fastcgi->content_left = fastcgi->padding_left = 0;
-	buffer_reset(&fastcgi->head);
-	buffer_reset(&fastcgi->pairs);
+	fastcgi_free(fastcgi);
 }
 
 void fastcgi_free(struct fastcgi *fastcgi)
 {
-	buffer_reset(&fastcgi->head);
 	buffer_reset(&fastcgi->pairs);
+	free(fastcgi->environment);
+	fastcgi->environment = NULL;
 }
 
 bool fastcgi_has_begun(const struct fastcgi *fastcgi)
@@ -79,7 +82,7 @@ static int next_pair(const uint8_t **at, const uint8_t *end, struct pair *ret_pa
 	return 1;
 }
 
-static int check_pairs(const struct buffer *pairs)
+static int check_pairs(const struct buffer *pairs, size_t *ret_count)
 {
 	const uint8_t *at = pairs->data;
 	const uint8_t *end = at + pairs->length;
@@ -96,26 +99,37 @@ static int check_pairs(const struct buffer *pairs)
 		if (++count > FASTCGI_VARIABLES_MAX)
 			return -EMSGSIZE;
 	}
+	*ret_count = count;
 	return got;
 }
 
-bool fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out, size_t size)
+/* Pairs as variables, in one piece of memory. The bytes of a pair's two lengths, at least,
+ * are not copied: there is room for the equals sign and the NUL. */
+static int make_environment(struct fastcgi *fastcgi)
 {
 	const uint8_t *at = fastcgi->pairs.data;
 	const uint8_t *end = at + fastcgi->pairs.length;
-	size_t length = strlen(name);
+	size_t count = 0;
 	struct pair pair;
+	int failed = check_pairs(&fastcgi->pairs, &count);
 
-	*out = '\0';
+	if (failed)
+		return failed;
+	char **variable = malloc((count + 1) * sizeof *variable + fastcgi->pairs.length);
+	if (!variable)
+		return -ENOMEM;
+	char *text = (char *)(variable + count + 1);
+	fastcgi->environment = variable;
 	while (next_pair(&at, end, &pair) > 0) {
-		if (pair.name_length != length || memcmp(pair.name, name, length) != 0)
-			continue;
-		length = pair.value_length < size - 1 ? pair.value_length : size - 1;
-		memcpy(out, pair.value, length);
-		out[length] = '\0';
-		return length == pair.value_length;
+		*variable++ = text;
+		text = mempcpy(text, pair.name, pair.name_length);
+		*text++ = '=';
+		text = mempcpy(text, pair.value, pair.value_length);
+		*text++ = '\0';
 	}
-	return true;
+	*variable = NULL;
+	buffer_reset(&fastcgi->pairs);
+	return 0;
 }
 
 /* ---- records ---------------------------------------------------------------- */
@@ -154,7 +168,6 @@ static int take_header(struct fastcgi *fastcgi)
 /* The header of one of the head's records, which begins with BEGIN_REQUEST. */
 static int take_head_header(struct fastcgi *fastcgi)
 {
-	size_t from = fastcgi->input_at;
 	int got = take_header(fastcgi);
 
 	if (got <= 0)
@@ -168,8 +181,7 @@ static int take_head_header(struct fastcgi *fastcgi)
 			return -EPROTO;
 		fastcgi->head_done = true;
 	}
-	return buffer_append(&fastcgi->head, fastcgi->input + from, FCGI_HEADER_LEN) ? -EMSGSIZE
-										     : 1;
+	return 1;
 }
 
 static int take_begin(struct fastcgi *fastcgi)
@@ -184,7 +196,7 @@ static int take_begin(struct fastcgi *fastcgi)
 	fastcgi->keep = body[2] & FCGI_KEEP_CONN;
 	fastcgi->has_begun = true;
 	fastcgi->content_left = 0;
-	return buffer_append(&fastcgi->head, body, sizeof(FCGI_BeginRequestBody)) ? -EMSGSIZE : 1;
+	return 1;
 }
 
 /* Content and padding of PARAMS, as far as they are there. */
@@ -198,8 +210,7 @@ static int take_params(struct fastcgi *fastcgi)
 
 	fastcgi->content_left -= content;
 	fastcgi->padding_left -= padding;
-	if (buffer_append(&fastcgi->pairs, bytes, content) ||
-	    buffer_append(&fastcgi->head, bytes, content + padding))
+	if (buffer_append(&fastcgi->pairs, bytes, content))
 		return -EMSGSIZE;
 	return fastcgi->content_left || fastcgi->padding_left ? 0 : 1;
 }
@@ -218,7 +229,7 @@ int fastcgi_take_head(struct fastcgi *fastcgi)
 	}
 	if (got <= 0)
 		return got;
-	got = check_pairs(&fastcgi->pairs);
+	got = make_environment(fastcgi);
 	return got ? got : 1;
 }
 

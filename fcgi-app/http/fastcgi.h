@@ -1,7 +1,7 @@
 /* fastcgi.h - one FastCGI connection, read without trust.
  *
- * Every record and every pair is checked here before libfcgi gets to see it: its
- * decoder takes a pair's length for true and aborts where there is no memory for
+ * Every record and every pair is checked here, and libfcgi gets to see none of them:
+ * its decoder takes a pair's length for true and aborts where there is no memory for
  * it. A request's head (BEGIN_REQUEST and PARAMS) is collected as it comes, without
  * blocking; its body (STDIN) is read record by record. One request at a time. */
 #ifndef VIVARIUM_FASTCGI_H
@@ -27,8 +27,8 @@ struct fastcgi {
 	/* the record that is being read */
 	uint8_t type;
 	size_t content_left, padding_left;
-	struct buffer head;  /* the records so far, as they came */
-	struct buffer pairs; /* the content of PARAMS */
+	struct buffer pairs; /* the content of PARAMS, until the head is whole */
+	char **environment;  /* of a head that is whole: NAME=value, NULL at the end */
 	/* received and not looked at */
 	size_t input_at, input_end;
 	uint8_t input[FASTCGI_INPUT_BYTES];
@@ -39,8 +39,8 @@ void fastcgi_init(struct fastcgi *fastcgi, int fd);
 void fastcgi_next(struct fastcgi *fastcgi);
 void fastcgi_free(struct fastcgi *fastcgi);
 
-/* Take what has arrived, without waiting. 1 when the head is whole and `head` holds
- * it, 0 if more must come, -ECONNRESET at the connection's end, -EPROTO, -EMSGSIZE,
+/* Take what has arrived, without waiting. 1 when the head is whole and `environment`
+ * holds it, 0 if more must come, -ECONNRESET at the connection's end, -EPROTO, -EMSGSIZE,
  * or another -errno. */
 int fastcgi_receive_head(struct fastcgi *fastcgi);
 
@@ -49,10 +49,6 @@ int fastcgi_take_head(struct fastcgi *fastcgi);
 
 /* Has anything of a request come? */
 bool fastcgi_has_begun(const struct fastcgi *fastcgi);
-
-/* The value of a variable in a head that is whole, cut to fit; "" if it is not there.
- * False: it was cut. */
-bool fastcgi_variable(const struct fastcgi *fastcgi, const char *name, char *out, size_t size);
 
 /* Bytes of the body, waiting for them as long as the socket's time-out says: how
  * many, 0 at the end, -ECANCELED if the peer aborts the request, or -errno. */

@@ -1,7 +1,7 @@
 /* gateway_fastcgi.c - one FastCGI request.
  *
- * libfcgi gets a head that fastcgi.c has checked, through a file in memory, and from
- * then on only writes: the answer and the end of the request. */
+ * fastcgi.c reads it; libfcgi only writes, the answer and the end of the request. To make
+ * its streams it must read a head: it gets always the same one, of our own. */
 #define _GNU_SOURCE
 #include "fcgi-app/http/gateway_fastcgi.h"
 
@@ -16,8 +16,14 @@
 #include "common/owned.h"
 #include "fcgi-app/execution/executor_client.h"
 #include "fcgi-app/http/access.h"
+#include "fcgi-app/http/http.h"
 
 enum { DRAIN_BYTES = 256 << 20 };
+
+/* A responder's BEGIN_REQUEST, and PARAMS without any. */
+static const char HEAD[] = "\1\1\0\1\0\10\0\0"
+			   "\0\1\1\0\0\0\0\0"
+			   "\1\4\0\1\0\0\0\0";
 
 struct request {
 	struct fastcgi *fastcgi;
@@ -60,15 +66,10 @@ static void fastcgi_gateway_abandon(void *context)
 	((struct request *)context)->lingers = true;
 }
 
-/* Have libfcgi read the checked head, and then use the socket. */
+/* Have libfcgi read our head, and then use the socket. */
 static int open_request(const struct server *server, struct request *request)
 {
-	const struct buffer *head = &request->fastcgi->head;
-	AUTO_FD copy = -1;
-
-	if (ftruncate(server->head_fd, 0) ||
-	    pwrite(server->head_fd, head->data, head->length, 0) != (ssize_t)head->length ||
-	    lseek(server->head_fd, 0, SEEK_SET))
+	if (lseek(server->head_fd, 0, SEEK_SET))
 		return -EIO;
 	if (FCGX_InitRequest(&request->fcgx, -1, 0))
 		return -EIO;
@@ -77,6 +78,7 @@ static int open_request(const struct server *server, struct request *request)
 	if (FCGX_Accept_r(&request->fcgx))
 		return -EPROTO;
 	request->fcgx.ipcFd = request->fastcgi->fd;
+	request->fcgx.requestId = request->fastcgi->id;
 	return 0;
 }
 
@@ -121,7 +123,7 @@ bool server_serve(const struct server *server, struct fastcgi *fastcgi, const ch
 		return false;
 	}
 	const struct gateway gateway = {
-		.environment = request.fcgx.envp,
+		.environment = fastcgi->environment,
 		.hangup_fd = fastcgi->fd,
 		.context = &request,
 		.read = fastcgi_gateway_read,
@@ -145,6 +147,8 @@ int server_open(const struct config *config, struct server *ret_server)
 	struct server server = { .config = config, .head_fd = memfd_create("head", MFD_CLOEXEC) };
 	int failed = server.head_fd < 0 ? -errno : 0;
 
+	if (!failed && write(server.head_fd, HEAD, sizeof HEAD - 1) != sizeof HEAD - 1)
+		failed = -EIO;
 	if (!failed)
 		failed = executor_client_new(config->executor, &server.executor);
 	if (failed)
@@ -157,23 +161,20 @@ int server_open(const struct config *config, struct server *ret_server)
 enum exchange_lane server_choose_lane(const struct config *config, const struct fastcgi *fastcgi,
 				      char ret_client[ACCESS_ADDRESS_BYTES])
 {
-	char method[16], uri[2048], accept[512], peer[ACCESS_ADDRESS_BYTES], forwarded[4096];
-	char address[ACCESS_ADDRESS_BYTES];
+	char *const *environment = fastcgi->environment;
+	const char *uri = http_variable(environment, "REQUEST_URI");
+	char path[2048], address[ACCESS_ADDRESS_BYTES];
+	size_t length = strcspn(uri, "?");
 
-	(void)fastcgi_variable(fastcgi, "REQUEST_METHOD", method, sizeof method);
-	bool whole_uri = fastcgi_variable(fastcgi, "REQUEST_URI", uri, sizeof uri);
-	bool whole_accept = fastcgi_variable(fastcgi, "HTTP_ACCEPT", accept, sizeof accept);
-	(void)fastcgi_variable(fastcgi, "REMOTE_ADDR", peer, sizeof peer);
-	/* the word that counts is the last, which a cut takes away: then it is the proxy's */
-	if (!fastcgi_variable(fastcgi, "HTTP_X_FORWARDED_FOR", forwarded, sizeof forwarded))
-		*forwarded = '\0';
-	caller_address(config->trusted_proxies, peer, forwarded, address);
+	caller_address(config->trusted_proxies, http_variable(environment, "REMOTE_ADDR"),
+		       http_variable(environment, "HTTP_X_FORWARDED_FOR"), address);
 	caller_share(address, ret_client);
-	/* The path alone says what it is: a query that is cut, perhaps within an escape, must not
-	 * make it an error, which is quick. In doubt it is work, and events. */
-	size_t path = strcspn(uri, "?");
-	if (!whole_uri && path == sizeof uri - 1)
+	/* The path alone says what it is: a query, perhaps with a broken escape, must not make it
+	 * an error, which is quick. In doubt it is work. */
+	if (length >= sizeof path)
 		return EXCHANGE_WORK;
-	uri[path] = '\0';
-	return exchange_lane(method, uri, whole_accept ? accept : "text/event-stream");
+	memcpy(path, uri, length);
+	path[length] = '\0';
+	return exchange_lane(http_variable(environment, "REQUEST_METHOD"), path,
+			     http_variable(environment, "HTTP_ACCEPT"));
 }

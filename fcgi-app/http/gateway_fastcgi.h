@@ -13,7 +13,7 @@ struct executor_client;
 struct server {
 	const struct config *config;
 	struct executor_client *executor;
-	int head_fd; /* a file in memory: the head as libfcgi reads it */
+	int head_fd; /* a file in memory: the head that libfcgi reads */
 };
 
 /* 0 or -errno. FCGX_Init() comes before. Freed with server_free(). */

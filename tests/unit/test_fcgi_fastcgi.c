@@ -15,6 +15,8 @@
 #define BEGIN RECORD("\1", "\1", "\10") "\0\1\1\0\0\0\0\0"
 #define END_PARAMS RECORD("\4", "\1", "\0")
 #define PAIR "\1\2Abc"
+#define TWO_PAIRS                                                                                  \
+	BEGIN RECORD("\4", "\1", "\3") "\1\2A" RECORD("\4", "\1", "\6") "bc\2\0Bd" END_PARAMS
 #define GOOD BEGIN RECORD("\4", "\1", "\5") PAIR END_PARAMS
 
 struct wire {
@@ -58,20 +60,19 @@ static int head_of(const char *bytes, size_t length)
 static void test_a_head(void **state)
 {
 	struct wire *wire = open_wire();
-	char value[8];
 
 	(void)state;
-	send(wire->peer, GOOD, sizeof(GOOD) - 1, 0);
+	send(wire->peer, TWO_PAIRS, sizeof(TWO_PAIRS) - 1, 0);
 	assert_int_equal(fastcgi_receive_head(&wire->fastcgi), 1);
 	assert_true(wire->fastcgi.keep);
-	assert_true(fastcgi_variable(&wire->fastcgi, "A", value, sizeof value));
-	assert_string_equal(value, "bc");
-	assert_false(fastcgi_variable(&wire->fastcgi, "A", value, 2));
-	assert_string_equal(value, "b");
-	assert_true(fastcgi_variable(&wire->fastcgi, "B", value, sizeof value));
-	assert_string_equal(value, "");
-	assert_int_equal(wire->fastcgi.head.length, sizeof(GOOD) - 1);
-	assert_memory_equal(wire->fastcgi.head.data, GOOD, sizeof(GOOD) - 1);
+	assert_string_equal(wire->fastcgi.environment[0], "A=bc");
+	assert_string_equal(wire->fastcgi.environment[1], "Bd=");
+	assert_null(wire->fastcgi.environment[2]);
+	fastcgi_next(&wire->fastcgi);
+	assert_null(wire->fastcgi.environment);
+	send(wire->peer, BEGIN END_PARAMS, sizeof(BEGIN END_PARAMS) - 1, 0);
+	assert_int_equal(fastcgi_receive_head(&wire->fastcgi), 1);
+	assert_null(wire->fastcgi.environment[0]);
 	close_wire(wire);
 }
 
