@@ -1,5 +1,8 @@
 #include "zygote/python/python_fork.h"
 
+#include <string.h>
+#include <sys/random.h>
+
 #include "zygote/python/python.h"
 #include "zygote/python/python_finish.h"
 #include "zygote/python/python_main.h"
@@ -14,6 +17,14 @@ static PyObject *seeded;      /* the generator behind random.random() at the sta
 static PyObject *seed_random; /* the C method below random.seed, bound to it */
 static PyObject *seed_numpy;  /* numpy.random.seed */
 static PyObject *kept_state;  /* of `random`, across a copying fork */
+
+/* The Mersenne twister behind numpy.random.random(), as numpy keeps it. */
+enum { TWISTER_WORDS = 624 };
+struct twister {
+	uint32_t key[TWISTER_WORDS];
+	int position;
+};
+static struct twister *twister; /* NULL: not there, or not so */
 
 static PyObject *loaded_module(const char *name)
 {
@@ -39,6 +50,61 @@ static int forget_temporary_names(void)
 	return module ? PyObject_SetAttrString(module, "_name_sequence", Py_None) : 0;
 }
 
+static void call_if_any(PyObject *function)
+{
+	AUTO_OBJECT *done = function ? PyObject_CallFunctionObjArgs(function, NULL) : NULL;
+
+	PyErr_Clear();
+}
+
+/* Does numpy tell the same state as the memory at its address holds? */
+static bool is_twister(PyObject *generator, const struct twister *candidate)
+{
+	AUTO_OBJECT *both = python_object_try(generator, "state");
+	PyObject *state = both && PyDict_Check(both) ? PyDict_GetItemString(both, "state") : NULL;
+	PyObject *key = state && PyDict_Check(state) ? PyDict_GetItemString(state, "key") : NULL;
+	PyObject *position = key ? PyDict_GetItemString(state, "pos") : NULL;
+	Py_buffer words;
+
+	if (!position || PyLong_AsLong(position) != candidate->position ||
+	    PyObject_GetBuffer(key, &words, PyBUF_SIMPLE))
+		return false;
+	bool same = words.len == sizeof candidate->key &&
+		    !memcmp(words.buf, candidate->key, sizeof candidate->key);
+	PyBuffer_Release(&words);
+	return same;
+}
+
+/* Seeding by numpy's own function writes to a hundred pages; the state alone is one. */
+static void find_twister(PyObject *numpy)
+{
+	AUTO_OBJECT *get = python_object_try(numpy, "get_bit_generator"); /* since 1.24 */
+	AUTO_OBJECT *generator = get ? PyObject_CallNoArgs(get) : NULL;
+	AUTO_OBJECT *type =
+		generator ? PyObject_GetAttrString((PyObject *)Py_TYPE(generator), "__name__")
+			  : NULL;
+	AUTO_OBJECT *access = type && PyUnicode_CompareWithASCIIString(type, "MT19937") == 0
+				      ? python_object_try(generator, "ctypes")
+				      : NULL;
+	AUTO_OBJECT *address = access ? python_object_try(access, "state_address") : NULL;
+	struct twister *candidate = address ? PyLong_AsVoidPtr(address) : NULL;
+
+	PyErr_Clear();
+	if (candidate && is_twister(generator, candidate))
+		twister = candidate;
+	PyErr_Clear();
+}
+
+static bool renew_twister(void)
+{
+	if (!twister ||
+	    getrandom(twister->key, sizeof twister->key, GRND_NONBLOCK) != sizeof twister->key)
+		return false;
+	twister->key[0] |= (uint32_t)1 << 31; /* not all zero, as numpy does */
+	twister->position = TWISTER_WORDS;
+	return true;
+}
+
 /* Not random.seed() itself, which is Python code: running it would copy pages. */
 int python_fork_prepare_random(void)
 {
@@ -57,21 +123,18 @@ int python_fork_prepare_random(void)
 		seeded = Py_NewRef(instance);
 	}
 	seed_numpy = numpy ? python_object_try(numpy, "seed") : NULL;
+	call_if_any(seed_numpy); /* forgets what else it remembers: a second normal number */
+	if (numpy)
+		find_twister(numpy);
 	return forget_temporary_names();
-}
-
-static void call_if_any(PyObject *function)
-{
-	AUTO_OBJECT *done = function ? PyObject_CallFunctionObjArgs(function, NULL) : NULL;
-
-	PyErr_Clear();
 }
 
 /* After the fork: seed `random` and numpy's global generator anew. */
 static void renew_random(void)
 {
 	call_if_any(seed_random);
-	call_if_any(seed_numpy);
+	if (!renew_twister())
+		call_if_any(seed_numpy);
 }
 
 /* Around a fork that copies a running program, whose after-fork hooks seed

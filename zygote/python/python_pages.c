@@ -1,5 +1,7 @@
+#define _GNU_SOURCE
 #include "zygote/python/python_pages.h"
 
+#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -43,14 +45,16 @@ static void *allocate(void *context, size_t size)
 		return NULL;
 	}
 
-	void *arena = mmap((void *)next_place, size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Parts of the stack of frames come and go, and would leave holes. */
+	uintptr_t place = size >= SMALLEST_ARENA ? next_place : 0;
+	void *arena = mmap((void *)place, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
 	if (arena == MAP_FAILED)
 		return NULL;
 	/* The zygote's arenas lie together (see python_pages_fill). In its forks a
 	 * gap keeps neighbours from becoming one huge page that a small program
 	 * would then pay for. */
-	if (region)
+	if (region && place)
 		next_place = (uintptr_t)arena + size + (filled ? page_bytes() : 0);
 	return arena;
 }
@@ -126,6 +130,27 @@ static void collapse_heap(void)
 		collapse(heap, end);
 }
 
+/* Of a library's five mappings make two: what only differs in being executable, or in
+ * having been made read-only after its relocation, becomes one. A fork copies, and its end
+ * removes, each mapping: a hundred libraries make that the most of its time. In a process
+ * that runs whatever it is told these differences protect nothing. */
+static int merge_library(struct dl_phdr_info *library, size_t size, void *context)
+{
+	(void)size, (void)context;
+	for (size_t i = 0; *library->dlpi_name && i < library->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &library->dlpi_phdr[i];
+		uintptr_t from = library->dlpi_addr + part->p_vaddr, to = from + part->p_memsz;
+
+		from &= ~(page_bytes() - 1);
+		if (part->p_type == PT_LOAD && part->p_flags == PF_R)
+			(void)mprotect((void *)from, to - from, PROT_READ | PROT_EXEC);
+		if (part->p_type == PT_GNU_RELRO)
+			(void)mprotect((void *)from, (to & ~(page_bytes() - 1)) - from,
+				       PROT_READ | PROT_WRITE);
+	}
+	return 0;
+}
+
 /* What is taken here is never given back: it belongs to every fork. From now on
  * malloc() serves the zygote, so that it makes no arena for its forks to share. */
 void python_pages_fill(void)
@@ -146,6 +171,7 @@ void python_pages_fill(void)
 	if (region)
 		collapse(region, next_place);
 	collapse_heap();
+	(void)dl_iterate_phdr(merge_library, NULL);
 }
 
 void python_pages_scatter(void)
