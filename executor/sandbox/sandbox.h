@@ -140,6 +140,15 @@ void sandbox_hold_output(struct sandbox *sandbox, bool hold);
 /* Kill the command and all that it started; died() follows. 0 or -errno. */
 int sandbox_kill_command(struct sandbox *sandbox);
 
+/* What is in it now was there before the next job: sandbox_tidy() spares it. 0 or -errno. */
+int sandbox_note_others(struct sandbox *sandbox);
+/* Kill the processes that have come since then; idle() follows, or died(). 0; -ENOENT: there
+ * are none; or -errno. */
+int sandbox_tidy(struct sandbox *sandbox);
+/* What came of it. Threads end only with the interpreter. */
+enum tidied { TIDIED_NOTHING, TIDIED_PROCESSES, TIDIED_NOT_THREADS };
+enum tidied sandbox_tidied(const struct sandbox *sandbox);
+
 /* Let a fork of the idle interpreter do the following jobs, until
  * sandbox_join() kills it with all that it started: then the interpreter is again
  * as it was before. idle() follows each of the two; or died() where the program

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -30,9 +29,7 @@ static void forget_command(struct sandbox *sandbox)
 	for (int i = 0; i < STREAMS; i++)
 		sandbox_close_stream(&sandbox->command.streams[i]);
 	sandbox_close_feeder(sandbox);
-	free(sandbox->command.before);
-	sandbox->command.before = NULL;
-	sandbox->command.before_count = 0;
+	sweep_forget_others(sandbox);
 	sandbox->command.inside = 0;
 }
 

@@ -1,23 +1,6 @@
 /* The life of a sandbox: one table that says, for each state and each event, what is
- * done, which state comes next, and what the owner is told then.
- *
- *   MAKES > SPAWNS > PLACES > OFFERED/PLACED > STARTS     restore, from IDLE, BUSY, ASKS,
- *                                                |  ^     DEAD and FREEZES:
- *                                    ready       |  |
- *        +---------------------------------------+  +---- CLEARS <- SWEEPS <----
- *        v                                                (if asked for)
- *       IDLE -- start ------------> BUSY <--> ASKS --+
- *        |  <--------------- done -- |  input        |
- *        |                           +--- died ------+--> DEAD
- *        |
- *        +- command --> COMMANDED --> COMMAND_ENDED --------------------> IDLE
- *        |                  +-- kill --> COMMAND_KILLED > COMMAND_SWEPT --^
- *        +- checkpoint -> FREEZES > FREEZES_COPY/FREEZES_SELF ----------> IDLE
- *        +- fork ------> FORKS > FORKS_COPY/FORKS_SELF -----------------> IDLE, as the fork
- *        +- join (also from BUSY, ASKS, DEAD) > JOINS > JOIN_SWEEPS ----> IDLE, as the original
- *
- *   any -- a failure of ours, or what cannot happen --> FAILED
- *   any -- kill --> DIES (until all that is out has come home) > TEARS > freed
+ * done, which state comes next, and what the owner is told then. docs/ARCHITECTURE.md
+ * has its picture.
  */
 #include <errno.h>
 #include <signal.h>
@@ -162,6 +145,7 @@ static const struct transition table[SANDBOX_STATES][SANDBOX_EVENTS] = {
 	[SANDBOX_IDLE] = {
 		[ON_START] = GO(job_start, SANDBOX_BUSY),
 		[ON_COMMAND] = GO(command_start, SANDBOX_COMMANDED),
+		[ON_TIDY] = GO(tidy_begin, SANDBOX_TIDIES),
 		[ON_CHECKPOINT] = GO(checkpoint_make, SANDBOX_FREEZES),
 		[ON_FORK] = GO(fork_begin, SANDBOX_FORKS),
 		[ON_JOIN] = GO(fork_kill, SANDBOX_JOINS),
@@ -213,6 +197,11 @@ static const struct transition table[SANDBOX_STATES][SANDBOX_EVENTS] = {
 			tell_command_died, "go on after a command"),
 		[ON_KILL_COMMAND] = IGNORE,
 		[ON_INTERPRETER_DIED] = GO(job_leftovers, SANDBOX_COMMAND_ENDED),
+	},
+	[SANDBOX_TIDIES] = {
+		[ON_SWEPT] = GO(tidy_finish, SANDBOX_IDLE, tell_idle, SANDBOX_DEAD, tell_died,
+				"go on after a job"),
+		[ON_INTERPRETER_DIED] = GO(job_leftovers, SANDBOX_TIDIES),
 	},
 	[SANDBOX_FREEZES] = {
 		[ON_READY] = GO(program_accept, SANDBOX_FREEZES_COPY),

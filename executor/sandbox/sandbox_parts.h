@@ -48,8 +48,13 @@ struct command {
 	pid_t inside; /* its id in the sandbox */
 	int status;
 	struct stream streams[STREAMS];
-	pid_t *before; /* processes that are not its own, in order */
-	size_t before_count;
+};
+
+/* What was there before a command or a job, and is spared at its end: sandbox_sweep.c. */
+struct earlier {
+	pid_t *processes; /* in order */
+	size_t count;
+	unsigned long threads; /* of the interpreter */
 };
 
 struct sandbox {
@@ -114,6 +119,10 @@ struct sandbox {
 	uint8_t *feed;
 	size_t feed_length, feed_done;
 	struct command command;
+
+	struct earlier earlier;
+	bool ended_processes, left_threads; /* the last sandbox_tidy() */
+	unsigned looks; /* of it, at threads that may be about to end */
 };
 
 struct sandboxes {
@@ -129,6 +138,8 @@ struct sandboxes {
 
 /* sandbox_rest.c: it has all of its CPU again; for good if it is torn down. */
 void sandbox_end_rest(struct sandbox *sandbox);
+/* Is there more than our own processes? Yes also where nobody can tell. */
+bool sandbox_has_others(const struct sandbox *sandbox);
 
 /* Tell the machine. */
 static inline void sandbox_report(struct sandbox *sandbox, const struct happening *what)
@@ -215,6 +226,9 @@ sandbox_action command_start, command_started, command_kill, command_ended, comm
 
 /* A command begins: who is there already is spared at its end. 0 or -errno. */
 int sweep_note_others(struct sandbox *sandbox);
+void sweep_forget_others(struct sandbox *sandbox);
+/* sandbox_tidy(): begun; all that can be killed is dead. OTHERWISE: the interpreter too. */
+sandbox_action tidy_begin, tidy_finish;
 /* Forbid forks and kill until none is left: ON_SWEPT follows. 0 or -errno. */
 int sweep_begin(struct sandbox *sandbox);
 

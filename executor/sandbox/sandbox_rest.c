@@ -37,8 +37,7 @@ static void hold_all(struct sandboxes *all)
 			hold(sandbox, permille);
 }
 
-/* Also where nobody can tell. */
-static bool something_goes_on(const struct sandbox *sandbox)
+bool sandbox_has_others(const struct sandbox *sandbox)
 {
 	long tasks = cgroup_count_tasks(sandbox->cgroup);
 
@@ -51,7 +50,7 @@ static void on_rested(struct loop_timer *timer)
 	struct sandbox *sandbox = LOOP_OWNER(timer, struct sandbox, rest);
 	struct sandboxes *all = sandbox->all;
 
-	if (sandbox->held_permille || !something_goes_on(sandbox))
+	if (sandbox->held_permille || !sandbox_has_others(sandbox))
 		return;
 	sandbox_hold_output(sandbox, true);
 	all->held++;

@@ -17,6 +17,7 @@ const char *sandbox_state_name(enum sandbox_state state)
 		[SANDBOX_COMMAND_KILLED] = "a command is being killed",
 		[SANDBOX_COMMAND_SWEPT] = "a command has been killed",
 		[SANDBOX_COMMAND_ENDED] = "a command has ended",
+		[SANDBOX_TIDIES] = "what a job left is being killed",
 		[SANDBOX_FREEZES] = "a checkpoint is made",
 		[SANDBOX_FREEZES_COPY] = "waits for the checkpoint",
 		[SANDBOX_FREEZES_SELF] = "waits after the checkpoint",
@@ -42,6 +43,7 @@ const char *sandbox_event_name(enum sandbox_event event)
 		[ON_GIVE_INPUT] = "input given",
 		[ON_COMMAND] = "command",
 		[ON_KILL_COMMAND] = "kill the command",
+		[ON_TIDY] = "tidy",
 		[ON_CHECKPOINT] = "checkpoint",
 		[ON_FORK] = "fork",
 		[ON_JOIN] = "join",
@@ -90,6 +92,7 @@ static const struct deadline {
 	[SANDBOX_COMMAND_KILLED] = { 5000, "end a command in time" },
 	[SANDBOX_COMMAND_SWEPT] = { 5000, "end a command in time" },
 	[SANDBOX_COMMAND_ENDED] = { 5000, "end a command in time" },
+	[SANDBOX_TIDIES] = { 5000, "kill what a job left in time" },
 	/* hooks of the program run before a fork: they may hang */
 	[SANDBOX_FREEZES] = { 2000, NULL },
 	[SANDBOX_FREEZES_COPY] = { 2000, NULL },

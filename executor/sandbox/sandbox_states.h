@@ -1,5 +1,5 @@
 /* sandbox_states.h - the states of a sandbox and what can happen to it. The table of
- * both, and a picture, are in sandbox_machine.c. */
+ * both is in sandbox_machine.c, its picture in docs/ARCHITECTURE.md. */
 #ifndef VIVARIUM_SANDBOX_STATES_H
 #define VIVARIUM_SANDBOX_STATES_H
 
@@ -27,6 +27,7 @@ enum sandbox_state {
 	SANDBOX_COMMAND_KILLED, /* it is being killed with all that it started */
 	SANDBOX_COMMAND_SWEPT,  /* all are dead; init has not told how the command ended */
 	SANDBOX_COMMAND_ENDED,  /* the command has ended, what it left is being killed */
+	SANDBOX_TIDIES, /* what a job has left is being killed */
 	SANDBOX_FREEZES,      /* a checkpoint is made: copy and interpreter are awaited */
 	SANDBOX_FREEZES_COPY, /* only the copy */
 	SANDBOX_FREEZES_SELF, /* only the interpreter */
@@ -50,6 +51,7 @@ enum sandbox_event {
 	ON_GIVE_INPUT,
 	ON_COMMAND,
 	ON_KILL_COMMAND,
+	ON_TIDY,
 	ON_CHECKPOINT,
 	ON_FORK,
 	ON_JOIN,

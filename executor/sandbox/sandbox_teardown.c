@@ -93,7 +93,7 @@ void teardown_finish(struct sandbox *sandbox, const struct happening *what)
 	if (sandbox->next)
 		sandbox->next->link = sandbox->link;
 	all->count--;
-	free(sandbox->command.before);
+	sweep_forget_others(sandbox);
 	free(sandbox);
 	all->config.gone(all->config.context);
 }

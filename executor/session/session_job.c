@@ -168,6 +168,11 @@ static void on_input(void *context, const uint8_t *prompt, size_t length, bool p
 	session_happens(session, EV_INPUT_WANTED);
 }
 
+static bool met_limit(const struct outcome *outcome)
+{
+	return outcome->reason >= REASON_WALL_TIME && outcome->reason <= REASON_DISK;
+}
+
 static void on_finished(void *context, const struct outcome *outcome)
 {
 	static const enum session_event events[] = {
@@ -176,9 +181,10 @@ static void on_finished(void *context, const struct outcome *outcome)
 		[REMAINS_NONE] = EV_FAILED,
 	};
 	struct session *session = context;
+	bool tidy = outcome->remains == REMAINS_IDLE && session->cell && met_limit(outcome);
 
 	session->outcome = *outcome;
-	session_happens(session, events[outcome->remains]);
+	session_happens(session, tidy ? EV_LEFTOVERS : events[outcome->remains]);
 }
 
 /* -- who listens ----------------------------------------------------------------------- */
@@ -331,6 +337,8 @@ void session_start(struct session *session)
 	session->executions += cell;
 	call_request_id(session->current->call, session->request_id, sizeof session->request_id);
 	int error = cell ? begin_cell(session) : 0;
+	if (!error && cell)
+		error = sandbox_note_others(session->sandbox);
 	if (!error)
 		error = begin_run(session);
 	if (!error) {

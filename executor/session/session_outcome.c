@@ -1,4 +1,5 @@
 /* The end of a session's job: what it means for the session, and the answer. */
+#include <errno.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -10,6 +11,12 @@ enum { REPLAY_US_MAX = 100000 };
 
 static const char interrupted_note[] =
 	"The cell was interrupted; the session's variables are kept as they were at that moment.";
+
+static const char interrupted_tidied_note[] =
+	"The cell was interrupted, and the processes that it had started were ended; the session's "
+	"variables are kept as they were at that moment.";
+static const char tidied_note[] =
+	"The cell met a limit, so the processes that it had started were ended.";
 
 /* A checkpoint is never missing without a word. */
 static const char *const unsaved_notes[UNSAVED_COUNT] = {
@@ -128,11 +135,32 @@ static void answer(struct session *session)
 	}
 }
 
+/* What a cell has started ends with it when it meets a limit: else that would be no limit. */
+void session_tidy(struct session *session)
+{
+	session_own_sandbox(session);
+	int error = sandbox_tidy(session->sandbox);
+	if (error)
+		session_happens(session, error == -ENOENT ? EV_DONE : EV_KILLED);
+}
+
+/* A thread ends only with the interpreter, so that has to go too. */
+void session_tidied(struct session *session)
+{
+	enum tidied tidied = sandbox_tidied(session->sandbox);
+	bool interrupted = was_interrupted(&session->outcome);
+
+	if (tidied == TIDIED_PROCESSES)
+		session->outcome.note = interrupted ? interrupted_tidied_note : tidied_note;
+	session_happens(session, tidied == TIDIED_NOT_THREADS ? EV_KILLED : EV_DONE);
+}
+
 void session_finish(struct session *session)
 {
 	struct outcome *outcome = &session->outcome;
 
-	if (outcome->state == STATE_KEPT && session->cell && was_interrupted(outcome))
+	if (outcome->state == STATE_KEPT && session->cell && was_interrupted(outcome) &&
+	    !outcome->note)
 		outcome->note = interrupted_note;
 	bool changed = count_job(session);
 	tell_pending(session);

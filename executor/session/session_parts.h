@@ -14,7 +14,8 @@
  *   |        | the interpreter died                           v
  *   |        +--> RECOVERS -----> SETTLES ----------------> FREEZES: a checkpoint is made
  *   +-----------------------------------------------------------+
- *                                                 ENDED, from any state
+ *   RUNS or ASKS -- it ends by itself, having met a limit --> TIDIES: what it left is killed
+ *                      --> SETTLES, or RETURNS with threads       ENDED, from any state
  *
  * The table (session_table.c) says for each state and event what is done and which state is
  * next; a pair that it does not have cannot happen, is logged, and costs the session
@@ -34,6 +35,7 @@ enum session_state {
 	SESSION_ADMITS,   /* a job waits for a running place */
 	SESSION_RUNS,     /* a job runs */
 	SESSION_ASKS,     /* a cell waits for input; it has no running place meanwhile */
+	SESSION_TIDIES,   /* a cell met a limit: what it left is being killed */
 	SESSION_RETURNS,  /* the job had to be killed: it goes back, and answers then */
 	SESSION_REWINDS,  /* it goes back because somebody asked for that */
 	SESSION_RECOVERS, /* it goes back because the interpreter died between jobs */
@@ -56,6 +58,7 @@ enum session_event {
 	EV_REFUSED,       /* it cannot be done, its call is refused */
 	/* of the job */
 	EV_DONE,          /* over, the program waits for the next */
+	EV_LEFTOVERS,     /* over, it met a limit, and there may be more than the interpreter */
 	EV_KILLED,        /* over, the program is dead or has to die */
 	EV_NOT_STARTED,   /* our machinery failed */
 	EV_INPUT_WANTED,
@@ -236,6 +239,8 @@ void session_refuse_broken(struct session *session);
 void session_let_go(struct session *session); /* of the job, answered or not */
 
 /* session_outcome.c */
+void session_tidy(struct session *session);
+void session_tidied(struct session *session);
 void session_finish(struct session *session);
 void session_finish_lost(struct session *session);
 

@@ -19,6 +19,11 @@ static const char returned_note[] =
 	"The session went back to how it was before this cell; threads and child processes were "
 	"not kept.";
 
+static const char threads_note[] =
+	"The cell left threads running, which end only with the interpreter: the session went back "
+	"to "
+	"how it was before this cell. Child processes were not kept either.";
+
 static const char *const returned_lost_notes[UNSAVED_COUNT] = {
 	[UNSAVED_NOT] = "The session's variables are lost: there was no checkpoint to go back to. "
 			"It goes on empty.",
@@ -259,8 +264,9 @@ void session_return(struct session *session)
 		return;
 	}
 	outcome->state = fresh && session->undo.cells ? STATE_LOST : STATE_RESTORED;
-	outcome->note = outcome->state == STATE_LOST ? returned_lost_notes[session->unsaved]
-						     : returned_note;
+	outcome->note = outcome->state == STATE_LOST       ? returned_lost_notes[session->unsaved]
+			: outcome->remains == REMAINS_IDLE ? threads_note
+							   : returned_note;
 }
 
 void session_recover(struct session *session)

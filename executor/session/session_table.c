@@ -87,6 +87,7 @@ const session_table session_steps = {
 	[SESSION_RUNS] = {
 		BUSY(SESSION_RUNS),
 		[EV_DONE] = { SESSION_SETTLES, session_finish },
+		[EV_LEFTOVERS] = { SESSION_TIDIES, session_tidy },
 		[EV_KILLED] = { SESSION_RETURNS, session_return },
 		[EV_FAILED] = { SESSION_WAITS, session_finish_lost },
 		[EV_DIED] = { SESSION_RECOVERS, session_recover_and_retry }, /* before it began */
@@ -101,10 +102,20 @@ const session_table session_steps = {
 		[EV_INPUT] = { SESSION_RUNS, session_pass_input },
 		[EV_INPUT_WANTED] = { SESSION_ASKS, NULL }, /* a signal's handler asks as well */
 		[EV_DONE] = { SESSION_SETTLES, session_finish },
+		[EV_LEFTOVERS] = { SESSION_TIDIES, session_tidy },
 		[EV_KILLED] = { SESSION_RETURNS, session_return },
 		[EV_FAILED] = { SESSION_WAITS, session_finish_lost },
 		[EV_LEFT] = { SESSION_ASKS, session_interrupt_job },
 		[EV_INTERRUPT] = { SESSION_ASKS, session_interrupt_job },
+	},
+	[SESSION_TIDIES] = {
+		BUSY(SESSION_TIDIES),
+		[EV_IDLE] = { SESSION_TIDIES, session_tidied },
+		[EV_DONE] = { SESSION_SETTLES, session_finish },
+		[EV_KILLED] = { SESSION_RETURNS, session_return }, /* threads, or it could not be done */
+		[EV_DIED] = { SESSION_RETURNS, session_return },
+		[EV_FAILED] = { SESSION_WAITS, session_finish_lost },
+		[EV_LEFT] = { SESSION_TIDIES, NULL },
 	},
 	[SESSION_RETURNS] = {
 		BUSY(SESSION_RETURNS),

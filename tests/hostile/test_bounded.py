@@ -11,7 +11,7 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import PATIENCE, STATE, URL, Host, NothingLeft, Session, begin, call, needs_host, read, run, wait_until
+from service import PATIENCE, STATE, URL, Host, NothingLeft, Session, begin, call, find_marked, fresh_mark, mark_code, needs_host, read, run, wait_until
 
 MIB = 1 << 20
 
@@ -239,6 +239,70 @@ class Share(NothingLeft):
     def test_a_client_does_not_take_all_places(self):
         most = call("GET", "/api/v1/info").json["counters"]
         self.assertLess(most["limit_running_per_client"], most["limit_running"], most)
+
+
+class Leftovers(NothingLeft):
+    """What a cell that met a limit had started ends with it, whether it yields or not."""
+
+    LOOP = "\nwhile True: pass\n"
+
+    def limited(self, session, code, mark, state, **more):
+        got = session.execute(code, **{"timeout": 1, **more})
+        self.assertEqual((got["status"], got["state"]), ("timeout" if "wall" in got["reason"] else got["status"], state), got)
+        self.assertEqual(find_marked(mark), [], got)
+        return got
+
+    def test_children(self):
+        mark = fresh_mark()
+        child = f"import os, time\nif os.fork() == 0:\n    os.setsid()\n    {mark_code(mark).rstrip()}\n    while True: time.sleep(1)\n"
+        with Session() as session:
+            session.execute("x = 1")
+            got = self.limited(session, child + "x = 2" + self.LOOP, mark, "kept")
+            self.assertIn("processes that it had started were ended", got["note"])
+            self.assertEqual(session.value("x"), "2")
+            self.assertEqual(session.execute("if os.fork() == 0: os._exit(0)")["status"], "success")  # it may fork again
+
+    def test_children_of_earlier_cells_stay(self):
+        early, late = fresh_mark(), fresh_mark()
+        child = "import os, time\nif os.fork() == 0:\n    {}\n    while True: time.sleep(1)\n"
+        with Session() as session:
+            session.execute(child.format(mark_code(early).rstrip()))
+            wait_until(lambda: find_marked(early), "the first child runs")
+            self.limited(session, child.format(mark_code(late).rstrip()) + self.LOOP, late, "kept")
+            self.assertEqual(len(find_marked(early)), 1)
+            got = session.execute(self.LOOP, timeout=1)
+            self.assertNotIn("processes", got["note"])
+
+    def test_threads(self):
+        with Session() as session:
+            session.execute("import threading, time\nx = 1")
+            got = session.execute("x = 2\nthreading.Thread(target=lambda: time.sleep(1000), daemon=True).start()" + self.LOOP, timeout=1)
+            self.assertEqual((got["status"], got["state"]), ("timeout", "restored"), got)
+            self.assertIn("threads running", got["note"])
+            self.assertEqual(session.value("x, threading.active_count()"), "(1, 1)")
+
+    def test_threads_of_earlier_cells_stay(self):
+        with Session() as session:
+            session.execute("import threading, time\nthreading.Thread(target=lambda: time.sleep(1000), daemon=True).start()")
+            got = session.execute("x = 2" + self.LOOP, timeout=1)
+            self.assertEqual((got["status"], got["state"]), ("timeout", "kept"), got)
+            self.assertEqual(session.value("x, threading.active_count()"), "(2, 2)")
+
+    def test_threads_that_are_joined(self):
+        code = ("import concurrent.futures, time\nx = 2\n"
+                "with concurrent.futures.ThreadPoolExecutor(4) as pool:\n"
+                "    list(pool.map(time.sleep, [0.01] * 8))\n")
+        with Session() as session:
+            got = session.execute(code + self.LOOP, timeout=1)
+            self.assertEqual((got["status"], got["state"]), ("timeout", "kept"), got)
+            self.assertIn("kept as they were", got["note"])
+
+    def test_a_fork_bomb(self):
+        mark = fresh_mark()
+        with Session() as session:
+            got = self.limited(session, f"import os, time\nwhile True:\n    if os.fork() == 0:\n        {mark_code(mark).rstrip()}\n        time.sleep(1000)\n", mark, "kept", timeout=20)
+            self.assertEqual((got["reason"], got["note"]), ("processes", "The cell met a limit, so the processes that it had started were ended."))
+            self.assertEqual(session.value("1 + 1"), "2")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ static int act(const char *name, struct sandbox *sandbox)
 	X(program_adopt_interpreter) X(program_is_idle) X(job_start) X(job_give_input) \
 	X(job_drain) X(job_finish) X(job_drain_last) X(job_leftovers) X(command_start) \
 	X(command_started) X(command_kill) X(command_ended) X(command_note_end) \
-	X(command_finish) X(command_note_and_finish) X(checkpoint_make) X(checkpoint_keep) \
+	X(command_finish) X(command_note_and_finish) X(tidy_begin) X(tidy_finish) X(checkpoint_make) X(checkpoint_keep) \
 	X(checkpoint_keep_and_idle) X(restore_begin) X(restore_clear) X(restore_resume) \
 	X(restore_failed) X(fork_begin) X(fork_adopt) X(fork_adopt_and_idle) \
 	X(fork_original_is_ready) X(fork_original_is_ready_and_idle) X(fork_none) \
@@ -206,6 +206,9 @@ static const struct expected table[] = {
 
 	{ SANDBOX_IDLE, ON_START, "job_start", SANDBOX_BUSY, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_COMMAND, "command_start", SANDBOX_COMMANDED, "", 0, NULL },
+	{ SANDBOX_IDLE, ON_TIDY, "tidy_begin", SANDBOX_TIDIES, "", 0, NULL },
+	{ SANDBOX_TIDIES, ON_SWEPT, "tidy_finish", SANDBOX_IDLE, "i", SANDBOX_DEAD, "k" },
+	{ SANDBOX_TIDIES, ON_INTERPRETER_DIED, "job_leftovers", SANDBOX_TIDIES, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_CHECKPOINT, "checkpoint_make", SANDBOX_FREEZES, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_FORK, "fork_begin", SANDBOX_FORKS, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_JOIN, "fork_kill", SANDBOX_JOINS, "", 0, NULL },

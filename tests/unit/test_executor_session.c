@@ -28,7 +28,8 @@ static struct {
 	struct waiter *waiters[64];
 	size_t waiter_count;
 	int enter_error, begin_error, restore_error, checkpoint_error, input_error;
-	bool unread, fresh, checkpointed, idle, has_room, held, interrupted, cleared;
+	bool unread, fresh, checkpointed, idle, has_room, held, interrupted, cleared, others;
+	enum tidied tidied;
 	size_t checkpoints, dropped;
 	uint64_t memory_bytes;
 	int sandboxes, runs, places; /* that are out */
@@ -69,6 +70,24 @@ int sandbox_read_usage(struct sandbox *sandbox, struct cgroup_usage *ret_usage)
 	assert_ptr_equal(sandbox, a_sandbox);
 	ret_usage->memory_bytes = below.memory_bytes;
 	return 0;
+}
+
+int sandbox_note_others(struct sandbox *sandbox)
+{
+	assert_ptr_equal(sandbox, a_sandbox);
+	return 0;
+}
+
+int sandbox_tidy(struct sandbox *sandbox)
+{
+	assert_ptr_equal(sandbox, a_sandbox);
+	return below.others ? 0 : -ENOENT;
+}
+
+enum tidied sandbox_tidied(const struct sandbox *sandbox)
+{
+	assert_ptr_equal(sandbox, a_sandbox);
+	return below.tidied;
 }
 
 int sandbox_checkpoint(struct sandbox *sandbox, size_t keep)
@@ -398,7 +417,7 @@ static int set_up(void **state)
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
 	memset(&below, 0, sizeof below);
-	below.checkpointed = below.idle = below.has_room = true;
+	below.checkpointed = below.idle = below.has_room = below.others = true;
 	below.checkpoints = 1;
 	memset(&executor, 0, sizeof executor);
 	executor.options = (struct options){ .session_queue = 3,
@@ -468,6 +487,16 @@ static void finish(enum remains remains)
 	below.run.finished(below.run.context, &outcome);
 }
 
+/* It yielded to the interrupt. */
+static void finish_at_limit(void)
+{
+	const struct outcome outcome = { .remains = REMAINS_IDLE,
+					 .status = STATUS_TIMEOUT,
+					 .reason = REASON_WALL_TIME };
+
+	below.run.finished(below.run.context, &outcome);
+}
+
 static void print(const char *text)
 {
 	below.run.output(below.run.context, SANDBOX_STDOUT, (const uint8_t *)text, strlen(text));
@@ -519,6 +548,7 @@ static const enum session_state expected[SESSION_STATES][SESSION_EVENTS] = {
 			     [EV_END] = SESSION_ENDED },
 	[SESSION_RUNS] = { [EV_NEXT] = SESSION_RUNS,
 			   [EV_DONE] = SESSION_FREEZES,
+			   [EV_LEFTOVERS] = SESSION_TIDIES,
 			   [EV_KILLED] = SESSION_RETURNS,
 			   [EV_FAILED] = SESSION_WAITS,
 			   [EV_DIED] = SESSION_RECOVERS,
@@ -530,6 +560,7 @@ static const enum session_state expected[SESSION_STATES][SESSION_EVENTS] = {
 			   [EV_END] = SESSION_ENDED },
 	[SESSION_ASKS] = { [EV_NEXT] = SESSION_ASKS,
 			   [EV_DONE] = SESSION_FREEZES,
+			   [EV_LEFTOVERS] = SESSION_TIDIES,
 			   [EV_KILLED] = SESSION_RETURNS,
 			   [EV_FAILED] = SESSION_WAITS,
 			   [EV_INPUT_WANTED] = SESSION_ASKS,
@@ -537,6 +568,14 @@ static const enum session_state expected[SESSION_STATES][SESSION_EVENTS] = {
 			   [EV_LEFT] = SESSION_ASKS,
 			   [EV_INTERRUPT] = SESSION_ASKS,
 			   [EV_END] = SESSION_ENDED },
+	[SESSION_TIDIES] = { [EV_NEXT] = SESSION_TIDIES,
+			     [EV_IDLE] = SESSION_FREEZES,
+			     [EV_DONE] = SESSION_FREEZES,
+			     [EV_KILLED] = SESSION_RETURNS,
+			     [EV_DIED] = SESSION_RETURNS,
+			     [EV_FAILED] = SESSION_WAITS,
+			     [EV_LEFT] = SESSION_TIDIES,
+			     [EV_END] = SESSION_ENDED },
 	[SESSION_RETURNS] = { [EV_NEXT] = SESSION_RETURNS,
 			      [EV_IDLE] = SESSION_READY, /* nothing yet to be frozen */
 			      [EV_FAILED] = SESSION_WAITS,
@@ -583,12 +622,15 @@ static void go_to(enum session_state wanted)
 		break;
 	case SESSION_RUNS:
 	case SESSION_ASKS:
+	case SESSION_TIDIES:
 	case SESSION_RETURNS:
 	case SESSION_FREEZES:
 		ask(&asker, TICKET_CELL);
 		let_in();
 		if (wanted == SESSION_ASKS)
 			below.run.input(below.run.context, (const uint8_t *)"?", 1, false);
+		else if (wanted == SESSION_TIDIES)
+			finish_at_limit();
 		else if (wanted != SESSION_RUNS)
 			finish(wanted == SESSION_RETURNS ? REMAINS_KILLED : REMAINS_IDLE);
 		break;
@@ -795,6 +837,44 @@ static void test_restored_and_lost(void **unused)
 	free_client(&two);
 	free_client(&three);
 	free_client(&four);
+}
+
+static void test_what_a_cell_at_its_limit_left(void **unused)
+{
+	struct peer one = make_client("1", 0), two = make_client("2", 0),
+		    three = make_client("3", 0);
+
+	(void)unused;
+	let_in();
+	below.tidied = TIDIED_PROCESSES;
+	ask(&one, TICKET_CELL);
+	let_in();
+	finish_at_limit();
+	assert_int_equal(one.answers, 0); /* not before they are dead */
+	idle();
+	assert_int_equal(answer_number(&one, FIELD_STATE), STATE_KEPT);
+	assert_true(answer_has(&one, FIELD_NOTE, "processes"));
+	idle();
+	below.tidied = TIDIED_NOT_THREADS;
+	ask(&two, TICKET_CELL);
+	let_in();
+	finish_at_limit();
+	idle();
+	assert_int_equal(state(), SESSION_RETURNS);
+	idle();
+	assert_int_equal(answer_number(&two, FIELD_STATE), STATE_RESTORED);
+	assert_true(answer_has(&two, FIELD_NOTE, "threads running"));
+	idle();
+	below.others = false;
+	ask(&three, TICKET_CELL);
+	let_in();
+	finish_at_limit();
+	assert_int_equal(three.answers, 1);
+	assert_true(answer_has(&three, FIELD_NOTE, "kept as they were"));
+	assert_false(answer_has(&three, FIELD_NOTE, "processes"));
+	free_client(&one);
+	free_client(&two);
+	free_client(&three);
 }
 
 static void test_a_missing_checkpoint_is_told(void **unused)
@@ -1070,6 +1150,7 @@ int main(void)
 		SESSION_TEST(test_the_queue_is_bounded),
 		SESSION_TEST(test_a_cell_waits_for_recovery),
 		SESSION_TEST(test_restored_and_lost),
+		SESSION_TEST(test_what_a_cell_at_its_limit_left),
 		SESSION_TEST(test_a_missing_checkpoint_is_told),
 		SESSION_TEST(test_large_sessions_are_not_frozen),
 		SESSION_TEST(test_reset_and_undo),
