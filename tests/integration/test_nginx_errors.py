@@ -253,6 +253,29 @@ class OddApplications(Problems):
         for connection in waiting:
             connection.close()
 
+    def test_uploads_at_once(self):
+        """A body waits in a file until it is whole: so many are let in, whoever they are for."""
+        nginx = self.start(CLIENT_UPLOADS="3", UPLOADS="4")
+        waiting = []
+
+        def upload(address, length=b"Content-Length: 60000000"):
+            connection = socket.create_connection(("127.0.0.1", nginx.port), timeout=10, source_address=(address, 0))
+            self.addCleanup(connection.close)
+            connection.sendall(b"PUT /api/v1/sessions/x/files/y HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" + length + b"\r\n\r\n")
+            waiting.append(connection)
+            return int(connection.recv(4096).split()[1])
+
+        self.assertEqual([upload("127.0.0.1") for _ in range(2)], [100, 100])
+        self.assertEqual(upload("127.0.0.1", b"Transfer-Encoding: chunked"), 100)
+        self.assertEqual(upload("127.0.0.1"), 429)
+        self.assertEqual([upload("127.0.0.2") for _ in range(2)], [100, 429])
+        waiting[0].close()
+        deadline = time.monotonic() + 20
+        while (status := upload("127.0.0.2")) == 429 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(status, 100)
+        self.problem(nginx, 502, self.get(b"/api/v1/sessions/x/files/y"))  # what brings no body does not count
+
     def test_legacy_ports(self):
         other = free_port()
         nginx = self.start(LEGACY_PORTS=str(other))
