@@ -1,170 +1,13 @@
 #include "zygote/python/python_fork.h"
 
-#include <string.h>
-#include <sys/random.h>
-
 #include "zygote/python/python.h"
 #include "zygote/python/python_finish.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
 #include "zygote/python/python_pages.h"
 #include "zygote/python/python_pure.h"
+#include "zygote/python/python_random.h"
 #include "zygote/python/python_text.h"
-
-/* -- random numbers, names and places that differ between forks -------------------------- */
-
-static PyObject *seeded;      /* the generator behind random.random() at the start */
-static PyObject *seed_random; /* the C method below random.seed, bound to it */
-static PyObject *seed_numpy;  /* numpy.random.seed */
-static PyObject *kept_state;  /* of `random`, across a copying fork */
-
-/* The Mersenne twister behind numpy.random.random(), as numpy keeps it. */
-enum { TWISTER_WORDS = 624 };
-struct twister {
-	uint32_t key[TWISTER_WORDS];
-	int position;
-};
-static struct twister *twister; /* NULL: not there, or not so */
-
-static PyObject *loaded_module(const char *name)
-{
-	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), name);
-
-	return module && PyModule_Check(module) ? module : NULL;
-}
-
-/* The generator behind random.random(); a new reference or NULL without an error. */
-static PyObject *random_instance(void)
-{
-	PyObject *module = loaded_module("random");
-
-	return module ? python_object_try(module, "_inst") : NULL;
-}
-
-/* tempfile's generator notices a fork by its process number: in a pid namespace
- * of its own, every sandbox has the same one. Each makes a new one. */
-static int forget_temporary_names(void)
-{
-	PyObject *module = loaded_module("tempfile");
-
-	return module ? PyObject_SetAttrString(module, "_name_sequence", Py_None) : 0;
-}
-
-static void call_if_any(PyObject *function)
-{
-	AUTO_OBJECT *done = function ? PyObject_CallFunctionObjArgs(function, NULL) : NULL;
-
-	PyErr_Clear();
-}
-
-/* Does numpy tell the same state as the memory at its address holds? */
-static bool is_twister(PyObject *generator, const struct twister *candidate)
-{
-	AUTO_OBJECT *both = python_object_try(generator, "state");
-	PyObject *state = both && PyDict_Check(both) ? PyDict_GetItemString(both, "state") : NULL;
-	PyObject *key = state && PyDict_Check(state) ? PyDict_GetItemString(state, "key") : NULL;
-	PyObject *position = key ? PyDict_GetItemString(state, "pos") : NULL;
-	Py_buffer words;
-
-	if (!position || PyLong_AsLong(position) != candidate->position ||
-	    PyObject_GetBuffer(key, &words, PyBUF_SIMPLE))
-		return false;
-	bool same = words.len == sizeof candidate->key &&
-		    !memcmp(words.buf, candidate->key, sizeof candidate->key);
-	PyBuffer_Release(&words);
-	return same;
-}
-
-/* Seeding by numpy's own function writes to a hundred pages; the state alone is one. */
-static void find_twister(PyObject *numpy)
-{
-	AUTO_OBJECT *get = python_object_try(numpy, "get_bit_generator"); /* since 1.24 */
-	AUTO_OBJECT *generator = get ? PyObject_CallNoArgs(get) : NULL;
-	AUTO_OBJECT *type =
-		generator ? PyObject_GetAttrString((PyObject *)Py_TYPE(generator), "__name__")
-			  : NULL;
-	AUTO_OBJECT *access = type && PyUnicode_CompareWithASCIIString(type, "MT19937") == 0
-				      ? python_object_try(generator, "ctypes")
-				      : NULL;
-	AUTO_OBJECT *address = access ? python_object_try(access, "state_address") : NULL;
-	struct twister *candidate = address ? PyLong_AsVoidPtr(address) : NULL;
-
-	PyErr_Clear();
-	if (candidate && is_twister(generator, candidate))
-		twister = candidate;
-	PyErr_Clear();
-}
-
-static bool renew_twister(void)
-{
-	if (!twister ||
-	    getrandom(twister->key, sizeof twister->key, GRND_NONBLOCK) != sizeof twister->key)
-		return false;
-	twister->key[0] |= (uint32_t)1 << 31; /* not all zero, as numpy does */
-	twister->position = TWISTER_WORDS;
-	return true;
-}
-
-/* Not random.seed() itself, which is Python code: running it would copy pages. */
-int python_fork_prepare_random(void)
-{
-	AUTO_OBJECT *instance = random_instance();
-	AUTO_OBJECT *basis = instance ? PyImport_ImportModule("_random") : NULL;
-	AUTO_OBJECT *type = basis ? PyObject_GetAttrString(basis, "Random") : NULL;
-	AUTO_OBJECT *function = type ? PyObject_GetAttrString(type, "seed") : NULL;
-	PyObject *numpy = loaded_module("numpy.random");
-
-	if (instance && !function)
-		return -1;
-	if (function) {
-		seed_random = PyObject_CallMethod(function, "__get__", "O", instance);
-		if (!seed_random)
-			return -1;
-		seeded = Py_NewRef(instance);
-	}
-	seed_numpy = numpy ? python_object_try(numpy, "seed") : NULL;
-	call_if_any(seed_numpy); /* forgets what else it remembers: a second normal number */
-	if (numpy)
-		find_twister(numpy);
-	return forget_temporary_names();
-}
-
-/* After the fork: seed `random` and numpy's global generator anew. */
-static void renew_random(void)
-{
-	call_if_any(seed_random);
-	if (!renew_twister())
-		call_if_any(seed_numpy);
-}
-
-/* Around a fork that copies a running program, whose after-fork hooks seed
- * `random`: keep its state and put it back. Nothing to do where the hooks rest
- * that the zygote's own import of it has registered, unless the program has loaded
- * it anew: that registers one more. */
-static void keep_random(bool hooks_rest)
-{
-	AUTO_OBJECT *instance = random_instance();
-	bool rests = hooks_rest && instance == seeded;
-
-	Py_XSETREF(kept_state,
-		   instance && !rests ? PyObject_CallMethod(instance, "getstate", NULL) : NULL);
-	PyErr_Clear();
-}
-
-static void give_random_back(void)
-{
-	AUTO_OBJECT *instance = kept_state ? random_instance() : NULL;
-	AUTO_OBJECT *done =
-		instance ? PyObject_CallMethod(instance, "setstate", "(O)", kept_state) : NULL;
-
-	PyErr_Clear();
-	Py_CLEAR(kept_state);
-}
-
-static void let_random_go(void)
-{
-	Py_CLEAR(kept_state);
-}
 
 /* -- the library's fork hooks ------------------------------------------------------------ */
 
@@ -366,7 +209,7 @@ static void before_fork(bool silent)
 
 		let_hooks_rest(rest);
 		if (!silent) /* else nothing seeds it, and its getstate() may be the program's */
-			keep_random(rest);
+			python_random_keep(rest);
 	}
 	PyOS_BeforeFork();
 	python_finish_stranger(0);
@@ -390,7 +233,7 @@ void python_after_fork_parent(void)
 	PyOS_AfterFork_Parent();
 	let_hooks_rest(false);
 	unsilence_hooks();
-	let_random_go();
+	python_random_let_go();
 	python_finish_stranger(0);
 }
 
@@ -399,7 +242,7 @@ void python_after_fork_child(void)
 	python_pages_scatter();
 	PyOS_AfterFork_Child();
 	renew_thread();
-	renew_random();
+	python_random_renew();
 	python_finish_settle();
 	python_pages_warm_fork();
 }
@@ -411,7 +254,7 @@ void python_after_fork_copy(void)
 	PyOS_AfterFork_Child();
 	let_hooks_rest(false);
 	renew_thread();
-	give_random_back();
+	python_random_give_back();
 	python_finish_stranger(0);
 }
 
@@ -423,7 +266,7 @@ static void become_case(void)
 	}
 	PyOS_AfterFork_Child();
 	renew_thread();
-	renew_random();
+	python_random_renew();
 	python_finish_settle();
 	python_text_share(NULL);
 }

@@ -1,5 +1,4 @@
-/* python_fork.h - what belongs to the forks that python.h declares: which hooks run,
- * and what must differ between two processes.
+/* python_fork.h - what belongs to the forks that python.h declares: which hooks run.
  *
  * threading, random, logging, concurrent.futures and others register functions
  * that repair locks and threads in a forked child. In a zygote of one thread,
@@ -16,10 +15,5 @@
  * of os.register_at_fork, and take it away again. 0, or -1 with an error. */
 int python_fork_record_hooks(void);
 int python_fork_stop_recording(void);
-
-/* Zygote, after the preloads: find the generators that each fork seeds anew
- * (`random`, numpy's global one), and forget tempfile's of names. 0, or -1 with an
- * error. */
-int python_fork_prepare_random(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include "zygote/python/python_object.h"
 #include "zygote/python/python_pages.h"
 #include "zygote/python/python_pure.h"
+#include "zygote/python/python_random.h"
 #include "zygote/python/python_report.h"
 #include "zygote/python/python_repr.h"
 #include "zygote/python/python_restrict.h"
@@ -205,7 +206,7 @@ static const struct {
 	{ "signals", python_signals_prepare },
 	{ "variables", python_repr_prepare },
 	{ "the end", python_finish_prepare },
-	{ "random numbers", python_fork_prepare_random },
+	{ "random numbers", python_random_prepare },
 	{ "os.register_at_fork", python_fork_stop_recording },
 	{ "the audit hook", python_restrict_audit },
 	{ "pure cells", python_pure_prepare },
