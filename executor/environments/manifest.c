@@ -106,7 +106,7 @@ static int read_list(const char *build, const char *name, char **ret_text,
 	struct stat info;
 
 	snprintf(path, sizeof path, "%s/%s", build, name);
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &info)) {
 		snprintf(error, MANIFEST_ERROR_BYTES, "%.300s: %s", path, strerror(errno));
 		return -errno;
