@@ -2,8 +2,8 @@
  *
  * Theory of operation. One process, one user without privileges, many threads.
  * nginx connects to our UNIX socket and keeps its connections, which wait in one
- * epoll set (connections.c). A thread that has read a request's head serves it if
- * its client has a place free, else it waits (workers.c, lanes.c); each thread has
+ * epoll set (lanes.c). A thread that has read a request's head serves it if
+ * its client has a place free, else it waits (workers.c); each thread has
  * one connection of its own to the executor (executor_client.c). A request goes
  * through exchange.c: host, path, route (routes.c), body, handler, answer, log line.
  * A handler is one call of one dialect: it parses with typed getters
@@ -23,14 +23,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
+#include "common/owned.h"
 #include "fcgi-app/config.h"
-#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/files.h"
 #include "fcgi-app/http/access.h"
 #include "fcgi-app/http/gateway.h"
 #include "fcgi-app/start.h"
-#include "common/log.h"
-#include "common/owned.h"
 
 static int die(const char *reason)
 {

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "fcgi-app/handlers.h"
-
 const struct route routes[] = {
 	{ METHOD_GET, "/", service_ping, DIALECT_WORKSPACE, 0 },
 	{ METHOD_GET, "/health", service_health, DIALECT_SERVICE, 0 },

@@ -2,11 +2,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "fcgi-app/http/answer.h"
 #include "common/fields.h"
-#include "fcgi-app/handlers.h"
-#include "fcgi-app/execution/exec_run.h"
 #include "fcgi-app/config.h"
+#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/routes.h"
 
 enum { TIMESTAMP_BYTES = 32 };
 

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi-app/http/answer.h"
-#include "fcgi-app/handlers.h"
-#include "fcgi-app/http/json_input.h"
 #include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/routes.h"
 
 /* How the cell failed: the limit's sentence, or the traceback, or what is
  * nearest to it. */

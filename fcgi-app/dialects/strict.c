@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi-app/http/answer.h"
-#include "fcgi-app/handlers.h"
-#include "fcgi-app/http/ids.h"
-#include "fcgi-app/http/json_input.h"
 #include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/routes.h"
 
 /* A stream is null when empty, and both are when there is an error. */
 static struct text stream(struct text bytes, const char *error)

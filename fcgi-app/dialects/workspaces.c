@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/http/answer.h"
-#include "fcgi-app/native/evaluate.h"
-#include "fcgi-app/files/files.h"
-#include "fcgi-app/http/target.h"
-#include "fcgi-app/handlers.h"
-#include "fcgi-app/http/ids.h"
-#include "fcgi-app/http/json_input.h"
 #include "common/owned.h"
 #include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/files/files.h"
 #include "fcgi-app/files/workspace.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/native/native.h"
+#include "fcgi-app/routes.h"
 
 #define PATH_EXPECTED "must be a relative path in UTF-8 that stays inside the workspace"
 

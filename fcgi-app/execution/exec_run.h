@@ -2,9 +2,8 @@
 #ifndef VIVARIUM_EXEC_RUN_H
 #define VIVARIUM_EXEC_RUN_H
 
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/exchange.h"
-#include "fcgi-app/execution/executor_client.h"
-#include "fcgi-app/execution/outcome.h"
 
 /* A request with what every call carries: its id, the client, the profile. */
 struct exec_request run_request(const struct exchange *exchange, enum frame_type call,

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/execution/execution.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi-app/files/files_open.h"
 #include "common/owned.h"
 
 enum { READ_BYTES = 64 << 10, STALE_SECONDS = 3600, LOCKS = 16 };

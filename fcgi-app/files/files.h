@@ -14,6 +14,7 @@
 #ifndef VIVARIUM_FILES_H
 #define VIVARIUM_FILES_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -116,5 +117,76 @@ int files_exists(int root_fd, const struct files_path *path);
 /* Remove what an earlier process that was killed left half-written in one
  * directory. Files that are being written now are left alone, by their age. */
 void files_clean(int directory_fd);
+
+/* ---- what is in a directory and below, and copies of it (files_tree.c, files_copy.c) --
+ *
+ * The tree may change while it is read: what was there for a moment may be
+ * missing from the list or not be there any more. Only the bounds are kept. */
+
+struct files_node {
+	char *path; /* from the root; any bytes */
+	uint32_t mode;
+	uint64_t size; /* of a regular file */
+	uint64_t inode, links;
+	struct timespec modified;
+};
+
+struct files_tree {
+	struct files_node *nodes; /* in the order of their paths: a directory before its content */
+	size_t count;
+	bool cut; /* there was more than allowed */
+};
+
+struct files_tree_limits {
+	bool recursive;
+	size_t most_nodes;
+	size_t most_path_bytes; /* of all paths together */
+};
+
+/* Read a directory; `below` NULL: the root. 0 with *ret_tree (freed with
+ * files_tree_free()), -ENOTDIR and the common errors. */
+int files_tree_read(int root_fd, const struct files_path *below,
+		    const struct files_tree_limits *limits, struct files_tree *ret_tree);
+void files_tree_free(struct files_tree *tree);
+
+/* Copy all of one root into another, which is empty and nobody else's: names,
+ * modes, times, hard links, holes, and symbolic links that stay inside. 0 or
+ * -errno, -E2BIG for more than `limits` allow; a half-made copy is left. */
+int files_tree_copy(int from_fd, int to_fd, const struct files_tree_limits *limits);
+
+/* ---- opening beneath a root (files_open.c): for this folder's own files ------------- */
+
+enum { FILES_TEMPORARY_BYTES = 40 };
+
+/* Not a name that a client may give a saved file, for its dot. */
+#define FILES_TEMPORARY_PREFIX ".vivarium-"
+
+/* Is it the name of a file that is being written? */
+bool files_is_temporary(const char *name);
+
+/* A name that nobody has. 0 or -errno. */
+int files_make_temporary_name(char ret_name[FILES_TEMPORARY_BYTES]);
+
+/* Open beneath the root, through no link. The descriptor or -errno. */
+int files_open_beneath(int root_fd, const char *path, int flags);
+
+/* The directory that holds the path's last part. */
+int files_open_parent(int root_fd, const struct files_path *path);
+
+/* The same, with the missing directories made on the way, each beneath the one
+ * before: nothing outside can be reached, whatever is swapped meanwhile. */
+int files_make_parent(int root_fd, const struct files_path *path);
+
+static inline const char *files_last_part(const struct files_path *path)
+{
+	return path->text + path->name_at;
+}
+
+/* A stream of its own over a directory; NULL with errno set. */
+DIR *files_open_stream(int root_fd, const char *path);
+
+/* All bytes to a file. 0 or -errno. */
+int files_write_bytes(int fd, const void *bytes, size_t length);
+int files_write_from(int fd, const struct files_source *source);
 
 #endif

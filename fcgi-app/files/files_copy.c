@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi-app/files/files_open.h"
-#include "fcgi-app/files/files_tree.h"
 #include "common/owned.h"
+#include "fcgi-app/files/files.h"
 
 enum { COPY_BYTES = 16 << 10 };
 

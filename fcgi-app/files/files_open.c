@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "fcgi-app/files/files_open.h"
+#include "fcgi-app/files/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "fcgi-app/files/files_tar.h"
+#include "fcgi-app/files/tar.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi-app/files/files_open.h"
 #include "common/owned.h"
-#include "fcgi-app/files/tar.h"
+#include "fcgi-app/files/files.h"
 
 enum { SEND_BYTES = 16 << 10, END_BLOCKS = 2 };
 

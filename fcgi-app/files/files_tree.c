@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "fcgi-app/files/files_tree.h"
+#include "fcgi-app/files/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi-app/files/files_open.h"
 #include "common/owned.h"
 
 enum { FIRST_CAPACITY = 64, ROUNDS_MAX = 1 << 18 };

@@ -1,5 +1,7 @@
-/* tar.h - the tar format, in memory: ustar with pax headers for what does not
- * fit. Pure functions; nothing is believed about what is read. */
+/* tar.h - archives: the tar format in memory, and trees as archives.
+ *
+ * The format is ustar with pax headers for what does not fit. Pure functions; nothing is
+ * believed about what is read. */
 #ifndef VIVARIUM_TAR_H
 #define VIVARIUM_TAR_H
 
@@ -7,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/bytes.h"
+#include "fcgi-app/files/files.h"
 
 enum { TAR_BLOCK = 512, TAR_HEADERS_MAX = 6 * 1024 };
 
@@ -49,9 +52,11 @@ struct tar_reader {
 int tar_next(struct tar_reader *reader, struct tar_member *ret_member);
 void tar_reader_free(struct tar_reader *reader);
 
+enum { TAR_NAME_BYTES = 100, TAR_PREFIX_BYTES = 155 };
+
 /* A member's header as ustar lays it out. */
 struct tar_header {
-	char name[100];
+	char name[TAR_NAME_BYTES];
 	char mode[8];
 	char uid[8];
 	char gid[8];
@@ -66,10 +71,38 @@ struct tar_header {
 	char group[32];
 	char major[8];
 	char minor[8];
-	char prefix[155];
+	char prefix[TAR_PREFIX_BYTES];
 	char unused[12];
 };
 
 _Static_assert(sizeof(struct tar_header) == 512, "a header is one block");
+
+/* ---- a directory tree as an archive, both ways (files_tar.c) ------------------------ */
+
+enum { FILES_TAR_ERROR_BYTES = 160 };
+
+/* Check a whole archive and then put its files and folders below the root, in
+ * place of files that have their names. An archive with anything that does not
+ * belong (a path that leaves, a link, a device, a name twice, ...) is refused
+ * before anything is written: -EINVAL, with error[] saying why; what names a
+ * member ends with it. Other errors as files_write() has them: part of the
+ * archive may be there then. */
+int files_tar_extract(int root_fd, const void *archive, size_t length, size_t most_members,
+		      char error[FILES_TAR_ERROR_BYTES]);
+
+/* The files and folders of a tree as an archive that is made while it is sent.
+ * Symbolic links, FIFOs and devices are left out. */
+struct files_tar;
+
+/* What will be sent, and how many bytes in all. 0, -E2BIG for more than `limits`
+ * or `most_bytes` allow, or -errno. Takes the descriptor in any case. */
+int files_tar_open(int root_fd, const struct files_tree_limits *limits, uint64_t most_bytes,
+		   struct files_tar **ret_tar, uint64_t *ret_length);
+
+/* Give all of it to put(), which says 0 or -errno. Exactly the length promised:
+ * a file that has changed since is cut, or filled up with zeros. */
+int files_tar_send(struct files_tar *tar,
+		   int (*put)(void *context, const void *bytes, size_t length), void *context);
+void files_tar_free(struct files_tar *tar);
 
 #endif

@@ -1,10 +1,12 @@
-/* workspace.h - a session's workspace: its directory, and what can go wrong. */
+/* workspace.h - a sandbox's workspace: its directory, what can go wrong, inline files. */
 #ifndef VIVARIUM_WORKSPACE_H
 #define VIVARIUM_WORKSPACE_H
 
+#include "fcgi-app/execution/execution.h"
+#include "fcgi-app/files/files.h"
 #include "fcgi-app/http/exchange.h"
-#include "fcgi-app/execution/executor_client.h"
-#include "fcgi-app/files/files_tree.h"
+#include "fcgi-app/http/json.h"
+#include "fcgi-app/http/json_input.h"
 
 /* More than a workspace has room for, unless its profile was made larger. */
 enum {
@@ -33,5 +35,48 @@ const char *workspace_reason(int failed);
 
 /* The problem answer for it. */
 void workspace_refuse(struct exchange *exchange, int failed);
+
+/* ---- "files" and "return_files": what a request brings for a workspace, and what it
+ * takes home ---- */
+
+enum { INLINE_MAX = 1000 };
+
+struct inline_file {
+	struct text path; /* as the client wrote it */
+	struct text content;
+	struct buffer decoded; /* what content points to, if it came as base64 */
+};
+
+struct inline_files {
+	struct inline_file *in;
+	size_t in_count;
+	struct text *out; /* paths */
+	size_t out_count;
+	const struct inline_file *failed_file; /* put() could not write it */
+	int failed;
+	struct exec_files hook;
+};
+
+/* Read both fields; what is wrong is noted in the input, whose texts the result
+ * points into. */
+void inline_files_read(struct input *input, struct inline_files *ret_files);
+void inline_files_free(struct inline_files *files);
+
+#define AUTO_INLINE __attribute__((cleanup(inline_files_free))) struct inline_files
+
+/* Write all that was brought. 0, or -errno with failed_file set. */
+int inline_files_put(struct inline_files *files, int workspace_fd);
+
+/* What the executor's client needs; NULL if nothing goes in or out. */
+const struct exec_files *inline_files_hook(struct inline_files *files);
+
+/* The problem answer after inline_files_put() failed. */
+void inline_files_refuse(struct exchange *exchange, const struct inline_files *files);
+
+/* The members of "files" in a result, into an object that is open: each path with
+ * its text, {"base64": ...}, null if there is no such file, or {"error": ...};
+ * `most_bytes` in all. */
+void inline_files_write(struct json_writer *writer, const struct inline_files *files,
+			 int workspace_fd, size_t most_bytes);
 
 #endif

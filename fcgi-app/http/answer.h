@@ -1,9 +1,13 @@
-/* answer.h - fill in the answer of an exchange. */
+/* answer.h - fill in the answer of an exchange; what it says about a file. */
 #ifndef VIVARIUM_ANSWER_H
 #define VIVARIUM_ANSWER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
 #include "fcgi-app/http/exchange.h"
-#include "fcgi-app/http/json_writer.h"
+#include "fcgi-app/http/json.h"
 
 /* Start a JSON answer: an object is open. End it with answer_finish(). */
 struct json_writer answer_open(struct exchange *exchange, int status);
@@ -51,5 +55,29 @@ struct field_error {
 /* The same about several; count is at least 1. */
 void answer_field_problems(struct exchange *exchange, int status, const struct field_error *errors,
 			   size_t count);
+
+/* ---- what HTTP says about a file: ETag, If-Match and its kin, Range, media type -----
+ *
+ * Pure functions. */
+
+enum { ETAG_BYTES = 64 };
+
+/* A strong validator, from what a file is and when it was changed; in quotes. */
+const char *etag_of(const struct stat *file, char ret_etag[ETAG_BYTES]);
+
+/* Do the conditions of these headers hold ("": there is none)? `found` is the file
+ * as it is, NULL: there is no such file. */
+bool if_match_holds(const char *if_match, const struct stat *found);
+bool if_none_match_holds(const char *if_none_match, const struct stat *found);
+
+enum range { RANGE_ALL, RANGE_PART, RANGE_OUTSIDE };
+
+/* One range of bytes. RANGE_PART with *ret_first and *ret_length set, RANGE_ALL
+ * for no, a malformed or more than one range, RANGE_OUTSIDE. */
+enum range range_read(const char *header, uint64_t size, uint64_t *ret_first, uint64_t *ret_length);
+
+/* The Content-Type of a file with this name; application/octet-stream for one
+ * that is not known. Never NULL. */
+const char *media_type_of(const char *name);
 
 #endif

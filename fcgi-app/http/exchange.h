@@ -8,15 +8,31 @@
 #include "common/bytes.h"
 #include "fcgi-app/config.h"
 #include "fcgi-app/http/access.h"
-#include "fcgi-app/http/gateway.h"
 #include "fcgi-app/http/http.h"
-#include "fcgi-app/http/ids.h"
-#include "fcgi-app/http/target.h"
 
 struct executor_client;
 struct route;
 
 enum { ROUTE_PARAMETERS_MAX = 3 };
+
+/* Where the request comes from, and its answer goes: see gateway.h. */
+struct gateway {
+	char **environment; /* CGI variables, NAME=value, NULL at the end */
+	int hangup_fd;      /* hangs up when the client goes away; -1: unknown */
+	void *context;
+
+	/* Bytes of the body: how many were read, 0 at its end, or -errno. */
+	long (*read)(void *context, void *bytes, size_t capacity);
+
+	/* Head and body of the answer. 0 or -errno. */
+	int (*write)(void *context, const void *bytes, size_t length);
+
+	/* What has been written goes out now. 0 or -errno. */
+	int (*flush)(void *context);
+
+	/* The body was not read to its end: the connection cannot be used again. */
+	void (*abandon)(void *context);
+};
 
 /* A body that is sent as it is made, and never as a whole in memory. */
 struct body_stream {

@@ -1,37 +1,41 @@
-/* gateway.h - where a request comes from: FastCGI, or plain CGI. */
+/* gateway.h - where requests come from: FastCGI connections, or plain CGI. */
 #ifndef VIVARIUM_GATEWAY_H
 #define VIVARIUM_GATEWAY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "fcgi-app/config.h"
+#include "fcgi-app/http/exchange.h"
+#include "fcgi-app/http/fastcgi.h"
 
-struct gateway {
-	char **environment; /* CGI variables, NAME=value, NULL at the end */
-	int hangup_fd;      /* hangs up when the client goes away; -1: unknown */
-	void *context;
+/* ---- one request of a FastCGI connection --------------------------------------- */
 
-	/* Bytes of the body: how many were read, 0 at its end, or -errno. */
-	long (*read)(void *context, void *bytes, size_t capacity);
-
-	/* Head and body of the answer. 0 or -errno. */
-	int (*write)(void *context, const void *bytes, size_t length);
-
-	/* What has been written goes out now. 0 or -errno. */
-	int (*flush)(void *context);
-
-	/* The body was not read to its end: the connection cannot be used again. */
-	void (*abandon)(void *context);
+/* One thread's own. */
+struct server {
+	const struct config *config;
+	struct executor_client *executor;
+	int head_fd; /* a file in memory: the head that libfcgi reads */
 };
 
-/* ---- plain CGI (gateway_cgi.c) --------------------------------------------- */
+/* 0 or -errno. FCGX_Init() comes before. Freed with server_free(). */
+int server_open(const struct config *config, struct server *ret_server);
+void server_free(struct server *server);
+
+/* Answer the request whose head is whole; with a refusal: 503 with these words. True if
+ * the connection may carry another request. The socket stays open. */
+bool server_serve(const struct server *server, struct fastcgi *fastcgi, const char *refusal);
+
+/* What kind of work the request is whose head is whole, and under which name its client
+ * has its share. */
+enum exchange_lane server_choose_lane(const struct config *config, const struct fastcgi *fastcgi,
+				      char ret_client[ACCESS_ADDRESS_BYTES]);
+
+/* ---- plain CGI ------------------------------------------------------------- */
 
 /* Serve one request from environment variables and standard input, and write the
  * answer to standard output. 0 or -errno. */
 int gateway_cgi_serve(const struct config *config);
 
-/* ---- FastCGI (workers.c) ------------------------------------------------------ */
+/* ---- threads (workers.c) ----------------------------------------------------- */
 
 struct workers;
 

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/http/json_check.h"
-#include "fcgi-app/http/json_span.h"
+#include "fcgi-app/http/json.h"
 
 static bool check_headers(struct exchange *exchange)
 {

@@ -68,7 +68,7 @@ uint64_t input_seconds_ms(struct input *input, const char *field, unsigned least
 bool input_number(struct input *input, const char *field, double least, double *ret_number);
 
 /* The object or array under a field as it stands in the body, to be walked through
- * (json_span.h); absent if it is not there, or wrong (then noted). */
+ * (json.h); absent if it is not there, or wrong (then noted). */
 struct text input_object(struct input *input, const char *field);
 struct text input_array(struct input *input, const char *field);
 

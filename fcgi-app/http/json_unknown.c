@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi-app/http/json.h"
 #include "fcgi-app/http/json_input.h"
-#include "fcgi-app/http/json_span.h"
 
 enum { NAME_BYTES = 32 };
 

@@ -23,10 +23,9 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "fcgi-app/execution/executor_client.h"
-#include "fcgi-app/http/connections.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/exchange.h"
-#include "fcgi-app/http/gateway_fastcgi.h"
+#include "fcgi-app/http/gateway.h"
 #include "fcgi-app/http/lanes.h"
 
 enum {

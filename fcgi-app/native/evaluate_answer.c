@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "fcgi-app/http/answer.h"
-#include "fcgi-app/native/evaluate.h"
-#include "fcgi-app/native/result.h"
+#include "fcgi-app/native/native.h"
 
 static struct text content_of(const struct buffer *bytes)
 {
@@ -14,7 +13,7 @@ static struct text content_of(const struct buffer *bytes)
 /* ---- why a case, or the loading, failed ----------------------------------- */
 
 /* "ZeroDivisionError: division by zero", as the last line of a traceback. */
-static int say_exception(const struct report *report, struct buffer *out)
+static int say_exception(const struct exec_report *report, struct buffer *out)
 {
 	struct text type = report->exception_type;
 	struct text message = report->exception_message;

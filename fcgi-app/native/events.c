@@ -3,7 +3,7 @@
  * The handler's thread passes each of the executor's frames on and waits while the
  * client, or nginx before it, takes no more: so the executor stops reading the
  * program's output, and nothing grows here. */
-#include "fcgi-app/native/events.h"
+#include "fcgi-app/native/native.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,6 @@
 
 #include "common/fields.h"
 #include "fcgi-app/http/answer.h"
-#include "fcgi-app/native/result.h"
 
 enum {
 	KEEP_ALIVE_MS = 15000,

@@ -8,30 +8,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fcgi-app/http/answer.h"
-#include "fcgi-app/http/file_headers.h"
-#include "fcgi-app/http/target.h"
-#include "fcgi-app/handlers.h"
-#include "fcgi-app/http/ids.h"
-#include "fcgi-app/http/json_input.h"
 #include "common/owned.h"
-#include "fcgi-app/native/session_view.h"
-#include "fcgi-app/files/upload.h"
 #include "fcgi-app/files/workspace.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/json_input.h"
+#include "fcgi-app/native/native.h"
+#include "fcgi-app/routes.h"
 
 #define PATH_EXPECTED "must be a relative path in UTF-8 that stays inside the workspace"
 
 enum { SEND_BYTES = 16 << 10 };
 
 /* ---- what a request names ------------------------------------------------ */
-
-static bool id_is_valid(struct exchange *exchange)
-{
-	if (id_valid(exchange->parameters[0]))
-		return true;
-	answer_field_problem(exchange, 422, "id", ID_EXPECTED);
-	return false;
-}
 
 /* Checked before the executor is asked. False when the answer has been given. */
 static bool take_path(struct exchange *exchange, const char *field, struct text text,
@@ -121,7 +110,7 @@ void session_files_list(struct exchange *exchange)
 	AUTO_FREE char *storage = NULL;
 	struct text path = TEXT("");
 
-	if (!id_is_valid(exchange))
+	if (!session_id_valid(exchange))
 		return;
 	if (form_find(text_of(exchange->target.query), "path", &path, &storage) < 0)
 		answer_field_problem(exchange, 422, "path", "is not encoded well");
@@ -233,7 +222,8 @@ void session_files_get(struct exchange *exchange)
 	struct files_path path;
 	struct stat found;
 
-	if (!id_is_valid(exchange) || !take_path(exchange, "path", exchange->parameters[1], &path))
+	if (!session_id_valid(exchange) ||
+	    !take_path(exchange, "path", exchange->parameters[1], &path))
 		return;
 	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
 	if (root < 0)
@@ -282,7 +272,8 @@ void session_files_put(struct exchange *exchange)
 	bool replaced = false;
 	int failed;
 
-	if (!id_is_valid(exchange) || !take_path(exchange, "path", exchange->parameters[1], &path))
+	if (!session_id_valid(exchange) ||
+	    !take_path(exchange, "path", exchange->parameters[1], &path))
 		return;
 	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
 	if (root < 0)
@@ -323,7 +314,8 @@ void session_files_delete(struct exchange *exchange)
 	struct files_path path;
 	int failed;
 
-	if (!id_is_valid(exchange) || !take_path(exchange, "path", exchange->parameters[1], &path))
+	if (!session_id_valid(exchange) ||
+	    !take_path(exchange, "path", exchange->parameters[1], &path))
 		return;
 	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
 	if (root < 0)
@@ -345,7 +337,7 @@ void session_files_rename(struct exchange *exchange)
 	bool replace;
 	int failed;
 
-	if (!id_is_valid(exchange) || !input_open(exchange, false, &input))
+	if (!session_id_valid(exchange) || !input_open(exchange, false, &input))
 		return;
 	old = input_text(&input, "from", INPUT_REQUIRED, SIZE_MAX);
 	new = input_text(&input, "to", INPUT_REQUIRED, SIZE_MAX);

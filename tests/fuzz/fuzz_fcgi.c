@@ -9,10 +9,8 @@
 #include "common/fields.h"
 #include "fcgi-app/http/access.h"
 #include "fcgi-app/http/fastcgi.h"
-#include "fcgi-app/http/ids.h"
-#include "fcgi-app/http/json_check.h"
-#include "fcgi-app/http/json_span.h"
-#include "fcgi-app/http/target.h"
+#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/json.h"
 #include "tests/fuzz/fuzz.h"
 
 const struct fuzz_seed fuzz_seeds[] = {

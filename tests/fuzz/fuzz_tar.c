@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/http/base64.h"
-#include "fcgi-app/http/file_headers.h"
-#include "tests/fuzz/fuzz.h"
 #include "fcgi-app/files/tar.h"
+#include "fcgi-app/http/answer.h"
+#include "fcgi-app/http/json.h"
+#include "tests/fuzz/fuzz.h"
 
 static char plain[4 * TAR_BLOCK], extended[6 * TAR_BLOCK];
 

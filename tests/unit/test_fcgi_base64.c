@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fcgi-app/http/base64.h"
+#include "fcgi-app/http/json.h"
 
 static void decodes(const char *text, const char *expected, size_t length)
 {

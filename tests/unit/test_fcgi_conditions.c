@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi-app/http/file_headers.h"
+#include "fcgi-app/http/answer.h"
 
 static const struct stat file = { .st_ino = 7, .st_size = 10, .st_mtim = { 1, 2 } };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/native/evaluate.h"
 #include "common/fields.h"
+#include "fcgi-app/native/native.h"
 
 static const struct config config = { .code_bytes = 100, .stdin_bytes = 100, .evaluate_cases = 10 };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/exchange.h"
-#include "fcgi-app/execution/executor_client.h"
 
 enum { VARIABLES_MAX = 16 };
 

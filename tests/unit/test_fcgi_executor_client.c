@@ -18,7 +18,7 @@
 
 #include "common/fields.h"
 #include "common/message.h"
-#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/execution/execution.h"
 
 /* An executor that follows a script: for every connection it takes one request
  * after another, and does what `play` says. */

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "fcgi-app/files/files.h"
-#include "fcgi-app/files/files_tree.h"
 
 /* A root, and beside it what must never be reached. */
 static char directory[] = "/tmp/fcgi-files-XXXXXX";

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/http/target.h"
+#include "fcgi-app/http/http.h"
 
 static void value_is(const char *list, const char *name, const char *expected)
 {

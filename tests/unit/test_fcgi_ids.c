@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "fcgi-app/http/ids.h"
+#include "fcgi-app/http/http.h"
 
 static void test_valid(void **state)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
-#include "fcgi-app/http/json_check.h"
+#include "fcgi-app/http/json.h"
 
 static void accept(const char *text)
 {

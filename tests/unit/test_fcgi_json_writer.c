@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fcgi-app/http/json_writer.h"
+#include "fcgi-app/http/json.h"
 
 static void text_gives(struct text text, const char *expected)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/fields.h"
-#include "fcgi-app/execution/outcome.h"
+#include "fcgi-app/execution/execution.h"
 
 static int read_list(const struct buffer *list, struct outcome *ret_outcome)
 {

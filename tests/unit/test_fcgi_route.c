@@ -6,7 +6,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "fcgi-app/handlers.h"
 #include "fcgi-app/routes.h"
 
 /* Find in the real table; the route's handler, or NULL. */

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "fcgi-app/files/files.h"
-#include "fcgi-app/files/files_tar.h"
 #include "fcgi-app/files/tar.h"
 
 static char directory[] = "/tmp/fcgi-tar-XXXXXX";

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fcgi-app/http/target.h"
+#include "fcgi-app/http/http.h"
 
 static void refuse(const char *uri)
 {

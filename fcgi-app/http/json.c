@@ -1,10 +1,16 @@
-#include "fcgi-app/http/json_check.h"
+#include "fcgi-app/http/json.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <json-c/json.h>
 #include <string.h>
 
-#include "common/bytes.h"
+static const char *skip_space(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+		at++;
+	return at;
+}
+
+/* ---- is it JSON? -------------------------------------------------------------------- */
 
 struct scan {
 	const uint8_t *at, *end;
@@ -21,11 +27,9 @@ static bool fail(struct scan *scan, const char *wrong)
 	return false;
 }
 
-static void skip_space(struct scan *scan)
+static void pass_space(struct scan *scan)
 {
-	while (scan->at < scan->end &&
-	       (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
-		scan->at++;
+	scan->at = (const uint8_t *)skip_space((const char *)scan->at, (const char *)scan->end);
 }
 
 static int peek(const struct scan *scan)
@@ -188,24 +192,24 @@ static bool scan_members(struct scan *scan, unsigned depth, bool object)
 {
 	int close = object ? '}' : ']';
 
-	skip_space(scan);
+	pass_space(scan);
 	if (peek(scan) == close) {
 		scan->at++;
 		return true;
 	}
 	for (;;) {
-		skip_space(scan);
+		pass_space(scan);
 		if (object) {
 			if (!scan_key(scan))
 				return false;
-			skip_space(scan);
+			pass_space(scan);
 			if (peek(scan) != ':')
 				return fail(scan, "a colon was expected after a key");
 			scan->at++;
 		}
 		if (!scan_value(scan, depth))
 			return false;
-		skip_space(scan);
+		pass_space(scan);
 		if (peek(scan) == close) {
 			scan->at++;
 			return true;
@@ -220,7 +224,7 @@ static bool scan_value(struct scan *scan, unsigned depth)
 {
 	if (!scan->values_left--)
 		return fail(scan, json_too_many);
-	skip_space(scan);
+	pass_space(scan);
 	switch (peek(scan)) {
 	case '{':
 	case '[':
@@ -257,10 +261,115 @@ const char *json_check_counted(const void *text, size_t length, size_t most_valu
 			     .values_left = most_values };
 
 	if (scan_value(&scan, 0)) {
-		skip_space(&scan);
+		pass_space(&scan);
 		if (scan.at < scan.end)
 			fail(&scan, "something follows the value");
 	}
 	*ret_offset = (size_t)(scan.at - (const uint8_t *)text);
 	return scan.wrong;
+}
+
+/* ---- looking into it: of each step only the end is looked for ---------------------- */
+
+/* From the opening quote to behind the closing one. */
+static const char *skip_string(const char *at, const char *end)
+{
+	for (at++; at < end && *at != '"'; at++)
+		at += *at == '\\';
+	return at < end ? at + 1 : end;
+}
+
+static const char *skip_value(const char *at, const char *end)
+{
+	unsigned depth = 0;
+
+	do {
+		if (at == end)
+			return end;
+		if (*at == '"') {
+			at = skip_string(at, end);
+			continue;
+		}
+		depth += *at == '{' || *at == '[';
+		if (!depth) { /* a number or a word */
+			while (at < end && !memchr(",]} \t\n\r", *at, 7))
+				at++;
+			return at;
+		}
+		depth -= *at == '}' || *at == ']';
+		at++;
+	} while (depth);
+	return at;
+}
+
+bool json_walk_open(struct text value, struct json_walk *ret_walk)
+{
+	const char *end = value.data + value.length;
+	const char *at = skip_space(value.data, end);
+
+	if (at == end || (*at != '{' && *at != '['))
+		return false;
+	*ret_walk = (struct json_walk){ .at = at + 1, .end = end, .object = *at == '{' };
+	return true;
+}
+
+bool json_walk_next(struct json_walk *walk, struct text *ret_key, struct text *ret_value)
+{
+	const char *at = skip_space(walk->at, walk->end);
+	const char *from;
+
+	if (at < walk->end && *at == ',')
+		at = skip_space(at + 1, walk->end);
+	if (at == walk->end || *at == '}' || *at == ']')
+		return false;
+	*ret_key = (struct text){ 0 };
+	if (walk->object) {
+		from = at;
+		at = skip_string(at, walk->end);
+		*ret_key = (struct text){ from + 1, (size_t)(at - from) - 2 };
+		at = skip_space(at, walk->end);
+		at = skip_space(at + (at < walk->end), walk->end); /* the colon */
+	}
+	from = at;
+	at = skip_value(at, walk->end);
+	*ret_value = (struct text){ from, (size_t)(at - from) };
+	walk->at = at;
+	return true;
+}
+
+bool json_key_is(struct text key, const char *name)
+{
+	struct json_tokener *tokener;
+	struct json_object *decoded;
+	bool same;
+
+	if (!memchr(key.data, '\\', key.length))
+		return text_equals(key, name);
+	if (key.length > 6 * strlen(name))
+		return false; /* an escape is six bytes at most */
+	tokener = json_tokener_new();
+	decoded =
+		tokener ? json_tokener_parse_ex(tokener, key.data - 1, (int)key.length + 2) : NULL;
+	same = decoded && !strcmp(json_object_get_string(decoded), name);
+	json_object_put(decoded);
+	if (tokener)
+		json_tokener_free(tokener);
+	return same;
+}
+
+bool json_member(struct text object, const char *name, struct text *ret_value)
+{
+	struct json_walk walk;
+	struct text key, value;
+	bool found = false;
+
+	if (!json_walk_open(object, &walk) || !walk.object)
+		return false;
+	while (json_walk_next(&walk, &key, &value)) {
+		if (!json_key_is(key, name))
+			continue;
+		*ret_value = value;
+		found = true;
+	}
+	return found;
 }

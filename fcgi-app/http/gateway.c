@@ -1,9 +1,9 @@
-/* gateway_fastcgi.c - one FastCGI request.
+/* gateway.c - a request's bytes, from FastCGI or plain CGI.
  *
- * fastcgi.c reads it; libfcgi only writes, the answer and the end of the request. To make
- * its streams it must read a head: it gets always the same one, of our own. */
+ * Of FastCGI, fastcgi.c reads it; libfcgi only writes, the answer and the end of the request.
+ * To make its streams it must read a head: it gets always the same one, of our own. */
 #define _GNU_SOURCE
-#include "fcgi-app/http/gateway_fastcgi.h"
+#include "fcgi-app/http/gateway.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
@@ -14,11 +14,14 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "fcgi-app/execution/executor_client.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/access.h"
+#include "fcgi-app/http/exchange.h"
 #include "fcgi-app/http/http.h"
 
 enum { DRAIN_BYTES = 256 << 20 };
+
+/* ---- FastCGI ------------------------------------------------------------------------ */
 
 /* A responder's BEGIN_REQUEST, and PARAMS without any. */
 static const char HEAD[] = "\1\1\0\1\0\10\0\0"
@@ -177,4 +180,66 @@ enum exchange_lane server_choose_lane(const struct config *config, const struct 
 	path[length] = '\0';
 	return exchange_lane(http_variable(environment, "REQUEST_METHOD"), path,
 			     http_variable(environment, "HTTP_ACCEPT"));
+}
+
+/* ---- plain CGI ---------------------------------------------------------------------- */
+
+static long cgi_read(void *context, void *bytes, size_t capacity)
+{
+	ssize_t got;
+
+	(void)context;
+	do {
+		got = read(STDIN_FILENO, bytes, capacity);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+static int cgi_write(void *context, const void *bytes, size_t length)
+{
+	const char *at = bytes;
+
+	(void)context;
+	while (length) {
+		ssize_t wrote = write(STDOUT_FILENO, at, length);
+
+		if (wrote < 0 && errno != EINTR)
+			return -errno;
+		if (wrote > 0) {
+			at += wrote;
+			length -= (size_t)wrote;
+		}
+	}
+	return 0;
+}
+
+static int cgi_flush(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static void cgi_abandon(void *context)
+{
+	(void)context; /* there is no next request to mix up with */
+}
+
+int gateway_cgi_serve(const struct config *config)
+{
+	const struct gateway gateway = {
+		.environment = environ,
+		.hangup_fd = -1,
+		.read = cgi_read,
+		.write = cgi_write,
+		.flush = cgi_flush,
+		.abandon = cgi_abandon,
+	};
+	struct executor_client *executor;
+	int failed = executor_client_new(config->executor, &executor);
+
+	if (failed)
+		return failed;
+	exchange_serve(config, &gateway, executor, NULL);
+	executor_client_free(executor);
+	return 0;
 }
