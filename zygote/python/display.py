@@ -1,6 +1,6 @@
 """display(): what an object looks like, by MIME type, as notebooks have it.
 
-The build compiles this in (python_embedded.h); python_display.c gives it plain_text(object),
+The build compiles this in (python_source.h); python_display.c gives it plain_text(object),
 the bounded repr(), complain(exception), which shows a failed representation on stderr, and
 show_figures().
 """

@@ -84,7 +84,7 @@ struct job {
  * answer needs goes into `report` as fields (protocol.h: RESULT, EXCEPTION_*,
  * TRACEBACK, ENDED_BY, EXIT_CODE, VARIABLE, PURE), cut to fit: the report never fails
  * for its size. The jobs of judging have lists of fields as payload, and fields of
- * their own in the report: python_judge.h. The traceback has been written to descriptor 2 as well, as
+ * their own in the report: python_run.h. The traceback has been written to descriptor 2 as well, as
  * python3 would. Returns the exit code that a shell would see. */
 int python_run(const struct job *job, struct buffer *report);
 

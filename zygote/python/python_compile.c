@@ -1,10 +1,8 @@
-#include "zygote/python/python_compile.h"
+#include "zygote/python/python_source.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
-
-#include "zygote/python/python_source.h"
 
 /* -- where the last statement begins, from the text alone -----------------------------
  *

@@ -1,14 +1,12 @@
-#include "zygote/python/python_display.h"
+#include "zygote/python/python_report.h"
 
 #include <unistd.h>
 
 #include "common/mailbox.h"
 #include "common/spawn.h"
-#include "zygote/python/python_embedded.h"
 #include "zygote/python/python_host.h"
-#include "zygote/python/python_repr.h"
+#include "zygote/python/python_source.h"
 #include "zygote/python/python_stdio.h"
-#include "zygote/python/python_traceback.h"
 
 enum { TEXT_MAX = 64 << 10 /* characters of text/plain */ };
 
@@ -57,14 +55,13 @@ static int tell_late(void *nothing)
 	return 0;
 }
 
-/* The executor knows the main thread only. */
 static int show_json(PyObject *json)
 {
 	if (!PyBytes_Check(json) || check_room(PyBytes_GET_SIZE(json)))
 		return -1;
 	displays++;
 	bytes += (size_t)PyBytes_GET_SIZE(json);
-	if (PyThread_get_thread_native_id() == (unsigned long)getpid())
+	if (python_host_is_main_thread())
 		return tell_late(NULL) ? -1 : tell(json);
 	if (PyList_Append(late, json) < 0)
 		return -1;
@@ -161,8 +158,7 @@ void python_display_result(PyObject *value, PyObject *text)
 /* Borrowed; NULL where matplotlib has made no figure. */
 static PyObject *figure_managers(void)
 {
-	PyObject *helpers =
-		PyDict_GetItemString(PyImport_GetModuleDict(), "matplotlib._pylab_helpers");
+	PyObject *helpers = python_object_module("matplotlib._pylab_helpers");
 	AUTO_OBJECT *keeper = helpers ? python_object_try(helpers, "Gcf") : NULL;
 	AUTO_OBJECT *figures = keeper ? python_object_try(keeper, "figs") : NULL;
 
@@ -198,7 +194,7 @@ static PyObject *show_figures_now(PyObject *self, PyObject *nothing)
 
 static void take_show(void)
 {
-	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "matplotlib.pyplot");
+	PyObject *module = python_object_module("matplotlib.pyplot");
 
 	if (module && module != shown_by &&
 	    PyObject_SetAttrString(module, "show", show_function) == 0)
@@ -238,8 +234,6 @@ static PyObject *complain(PyObject *self, PyObject *exception)
 	Py_RETURN_NONE;
 }
 
-#define WITH_KEYWORDS(function) ((PyCFunction)(void (*)(void))function)
-
 static PyMethodDef functions[] = {
 	{ "plain_text", plain_text, METH_O, NULL },
 	{ "complain", complain, METH_O, NULL },
@@ -247,7 +241,7 @@ static PyMethodDef functions[] = {
 };
 
 static PyMethodDef display_method = {
-	"display", WITH_KEYWORDS(display), METH_VARARGS | METH_KEYWORDS,
+	"display", PYTHON_WITH_KEYWORDS(display), METH_VARARGS | METH_KEYWORDS,
 	"display(*objects, include=None, exclude=None, metadata=None, raw=False)\n\n"
 	"Show objects by their representations (_repr_html_, _repr_png_, ...)."
 };

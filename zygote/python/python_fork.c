@@ -1,13 +1,12 @@
 #include "zygote/python/python_fork.h"
 
 #include "zygote/python/python.h"
-#include "zygote/python/python_finish.h"
+#include "zygote/python/python_host.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
-#include "zygote/python/python_pages.h"
 #include "zygote/python/python_pure.h"
-#include "zygote/python/python_random.h"
-#include "zygote/python/python_text.h"
+#include "zygote/python/python_run.h"
+#include "zygote/python/python_stdio.h"
 
 /* -- the library's fork hooks ------------------------------------------------------------ */
 
@@ -57,7 +56,7 @@ static void let_hooks_rest(bool rest)
  * thread's kernel id, which threading.main_thread() has. No error is set. */
 static void renew_thread(void)
 {
-	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
+	PyObject *module = python_object_module("threading");
 	AUTO_OBJECT *thread = module ? python_object_try(module, "_main_thread") : NULL;
 	AUTO_OBJECT *id = thread ? PyLong_FromUnsignedLong(PyThread_get_thread_native_id()) : NULL;
 
@@ -84,7 +83,7 @@ static PyObject *run_in_child(PyObject *self, PyObject *nothing)
 	return run_recorded("after_in_child", false);
 }
 
-static PyMethodDef recorder = { "register_at_fork", (PyCFunction)(void (*)(void))record,
+static PyMethodDef recorder = { "register_at_fork", PYTHON_WITH_KEYWORDS(record),
 				METH_VARARGS | METH_KEYWORDS, NULL };
 static PyMethodDef runners[] = {
 	{ "before", run_before, METH_NOARGS, NULL },
@@ -202,7 +201,7 @@ int python_fork_stop_recording(void)
 
 static void before_fork(bool silent)
 {
-	python_finish_settle();
+	python_host_settle();
 	python_pure_disturb();       /* the hooks of the program run, here and in the fork */
 	if (python_main_globals()) { /* else it is the zygote: there is no program yet */
 		bool rest = python_is_single_thread();
@@ -243,13 +242,13 @@ void python_after_fork_child(void)
 	PyOS_AfterFork_Child();
 	renew_thread();
 	python_random_renew();
-	python_finish_settle();
+	python_host_settle();
 	python_pages_warm_fork();
 }
 
 void python_after_fork_copy(void)
 {
-	python_finish_settle();
+	python_host_settle();
 	python_text_share(NULL);
 	PyOS_AfterFork_Child();
 	let_hooks_rest(false);
@@ -267,7 +266,7 @@ static void become_case(void)
 	PyOS_AfterFork_Child();
 	renew_thread();
 	python_random_renew();
-	python_finish_settle();
+	python_host_settle();
 	python_text_share(NULL);
 }
 

@@ -1,4 +1,4 @@
-#include "zygote/python/python_input.h"
+#include "zygote/python/python_stdio.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 #include "common/owned.h"
 #include "common/spawn.h"
 #include "zygote/python/python_host.h"
-#include "zygote/python/python_text.h"
 
 enum { READ_ALL_BYTES = 64 << 10 };
 
@@ -79,7 +78,7 @@ static int ask(void)
 
 	if (PyErr_Occurred())
 		return -1;
-	if (PyThread_get_thread_native_id() != (unsigned long)getpid()) {
+	if (!python_host_is_main_thread()) {
 		PyErr_SetString(PyExc_OSError, "only the main thread can wait for input");
 		return -1;
 	}
@@ -264,7 +263,7 @@ static PyMethodDef raw_methods[] = {
 };
 
 static PyMethodDef input_method = { "input", input_line, METH_VARARGS, NULL };
-static PyMethodDef getpass_method = { "getpass", (PyCFunction)(void (*)(void))input_password,
+static PyMethodDef getpass_method = { "getpass", PYTHON_WITH_KEYWORDS(input_password),
 				      METH_VARARGS | METH_KEYWORDS,
 				      "getpass(prompt='Password: ', stream=None)\n\n"
 				      "Read a line that is not shown." };

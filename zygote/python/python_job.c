@@ -1,12 +1,10 @@
-#include "zygote/python/python_job.h"
+#include "zygote/python/python_main.h"
 
 #include <stdbool.h>
 
-#include "zygote/python/python_compile.h"
-#include "zygote/python/python_main.h"
 #include "zygote/python/python_pure.h"
+#include "zygote/python/python_report.h"
 #include "zygote/python/python_source.h"
-#include "zygote/python/python_traceback.h"
 
 static PyObject *loop;
 

@@ -1,9 +1,11 @@
-/* python_main.h - the module __main__: one a program, made after the fork. */
+/* python_main.h - the module __main__, one a program, made after the fork; what a program
+ * is refused in clear words; and running a job's source. */
 #ifndef VIVARIUM_PYTHON_MAIN_H
 #define VIVARIUM_PYTHON_MAIN_H
 
 #include <stdbool.h>
 
+#include "zygote/python/python.h"
 #include "zygote/python/python_object.h"
 
 /* Where the program's own modules and files are. */
@@ -40,5 +42,37 @@ void python_main_keep_result(PyObject *value);
  * them. False if there was nothing of the program's in them: then nothing can
  * have been left behind for the collector. */
 bool python_main_drop(void);
+
+/* -- refusals in clear words -----------------------------------------------------------------
+ *
+ * The playground's courtesy: the program's `__main__` gets builtins of its own in which
+ * open, eval, exec, compile and a direct __import__() call raise PermissionError with a
+ * sentence that says so. Library modules keep the real builtins. It is no wall: the
+ * kernel is. The network's absence is told clearly to every program. */
+
+/* Zygote. 0, or -1 with an error. */
+int python_restrict_prepare(void);
+
+/* Zygote: there is no network in a sandbox, but libc's resolver would say so
+ * late and in words of its own ("Temporary failure in name resolution"). With
+ * this audit hook socket.getaddrinfo and its kin raise PermissionError at once.
+ * 0, or -1 with an error. */
+int python_restrict_audit(void);
+
+/* Has the program added an audit hook of its own? */
+bool python_restrict_has_company(void);
+
+/* -- python_job.c: a job's source, compiled and run in __main__ ------------------------------ */
+
+/* Remember, compile and run a job's source in __main__. `*flags`: see
+ * python_compile_program(). The value of the last expression (a new reference,
+ * None without one), or NULL with an error. */
+PyObject *python_job_evaluate(const struct job *job, PyObject *filename, int *flags);
+
+/* `await` outside of functions: run a coroutine to its end on the session's event
+ * loop, which is made when it is first needed and stays, with the tasks that cells
+ * leave on it. The coroutine's value (a new reference), or NULL with its error. A
+ * coroutine that an interrupt stops half-way is cancelled. */
+PyObject *python_job_await(PyObject *coroutine);
 
 #endif

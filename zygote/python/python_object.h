@@ -76,6 +76,15 @@ static inline bool python_is_single_thread(void)
 	return first && !PyThreadState_Next(first);
 }
 
+/* A module that is loaded already, borrowed; or NULL without an error. */
+static inline PyObject *python_object_module(const char *name)
+{
+	return PyDict_GetItemString(PyImport_GetModuleDict(), name);
+}
+
+/* A function with keywords, as a PyMethodDef takes it. */
+#define PYTHON_WITH_KEYWORDS(function) ((PyCFunction)(void (*)(void))(function))
+
 /* An attribute, or NULL without an error where it is missing or fails. */
 static inline PyObject *python_object_try(PyObject *object, const char *name)
 {

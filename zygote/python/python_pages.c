@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "zygote/python/python_pages.h"
+#include "zygote/python/python_fork.h"
 
 #include <link.h>
 #include <stdbool.h>
@@ -10,13 +10,11 @@
 #include <unistd.h>
 
 #include "zygote/python/python.h"
-#include "zygote/python/python_finish.h"
-#include "zygote/python/python_job.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
 #include "zygote/python/python_report.h"
+#include "zygote/python/python_run.h"
 #include "zygote/python/python_source.h"
-#include "zygote/python/python_traceback.h"
 
 /* Small requests of pymalloc: multiples of 16 bytes up to 512. Arenas are 256 KiB
  * or 1 MiB; smaller than that are parts of the interpreter's stack of frames. */

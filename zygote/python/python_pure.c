@@ -2,10 +2,9 @@
 
 #include <sys/single_threaded.h>
 
+#include "zygote/python/python_host.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
-#include "zygote/python/python_restrict.h"
-#include "zygote/python/python_signals.h"
 #include "zygote/python/python_stdio.h"
 
 /* How far the values of a cell's names are looked into. */

@@ -1,4 +1,4 @@
-#include "zygote/python/python_random.h"
+#include "zygote/python/python_fork.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -18,26 +18,19 @@ struct twister {
 };
 static struct twister *twister; /* NULL: not there, or not so */
 
-static PyObject *loaded_module(const char *name)
-{
-	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), name);
-
-	return module && PyModule_Check(module) ? module : NULL;
-}
-
 /* The generator behind random.random(); a new reference or NULL without an error. */
 static PyObject *random_instance(void)
 {
-	PyObject *module = loaded_module("random");
+	PyObject *module = python_object_module("random");
 
-	return module ? python_object_try(module, "_inst") : NULL;
+	return module && PyModule_Check(module) ? python_object_try(module, "_inst") : NULL;
 }
 
 /* tempfile's generator notices a fork by its process number: in a pid namespace
  * of its own, every sandbox has the same one. Each makes a new one. */
 static int forget_temporary_names(void)
 {
-	PyObject *module = loaded_module("tempfile");
+	PyObject *module = python_object_module("tempfile");
 
 	return module ? PyObject_SetAttrString(module, "_name_sequence", Py_None) : 0;
 }
@@ -104,7 +97,7 @@ int python_random_prepare(void)
 	AUTO_OBJECT *basis = instance ? PyImport_ImportModule("_random") : NULL;
 	AUTO_OBJECT *type = basis ? PyObject_GetAttrString(basis, "Random") : NULL;
 	AUTO_OBJECT *function = type ? PyObject_GetAttrString(type, "seed") : NULL;
-	PyObject *numpy = loaded_module("numpy.random");
+	PyObject *numpy = python_object_module("numpy.random");
 
 	if (instance && !function)
 		return -1;
@@ -121,7 +114,6 @@ int python_random_prepare(void)
 	return forget_temporary_names();
 }
 
-/* After the fork: seed `random` and numpy's global generator anew. */
 void python_random_renew(void)
 {
 	call_if_any(seed_random);
@@ -129,10 +121,6 @@ void python_random_renew(void)
 		call_if_any(seed_numpy);
 }
 
-/* Around a fork that copies a running program, whose after-fork hooks seed
- * `random`: keep its state and put it back. Nothing to do where the hooks rest
- * that the zygote's own import of it has registered, unless the program has loaded
- * it anew: that registers one more. */
 void python_random_keep(bool hooks_rest)
 {
 	AUTO_OBJECT *instance = random_instance();

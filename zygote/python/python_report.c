@@ -1,113 +1,25 @@
 #include "zygote/python/python_report.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/fields.h"
-#include "zygote/python/python_display.h"
-#include "zygote/python/python_repr.h"
+#include "zygote/python/python_main.h"
 #include "zygote/python/python_stdio.h"
-#include "zygote/python/python_traceback.h"
 
-static const char ellipsis[] = "\xe2\x80\xa6";
+/* Above these, repr() takes long and shows nothing that a list of names needs. */
+enum { INT_BITS_MAX = 12000, ELEMENTS_MAX = 1000 };
 
-static PyObject *without_nul(PyObject *text)
-{
-	if (PyUnicode_FindChar(text, 0, 0, PyUnicode_GET_LENGTH(text), 1) < 0)
-		return Py_NewRef(text);
-
-	AUTO_OBJECT *nul = PyUnicode_FromOrdinal(0);
-	AUTO_OBJECT *other = PyUnicode_FromOrdinal(0xfffd);
-	return nul && other ? PyUnicode_Replace(text, nul, other, -1) : NULL;
-}
-
-/* str -> UTF-8 in a bytes object, without surrogates and NULs. */
-static PyObject *encode(PyObject *text)
-{
-	AUTO_OBJECT *clean = without_nul(text);
-
-	return clean ? PyUnicode_AsEncodedString(clean, "utf-8", "backslashreplace") : NULL;
-}
-
-static size_t room(const struct buffer *report)
-{
-	size_t limit = report->limit ? report->limit : SIZE_MAX;
-	size_t taken = report->length + FIELD_HEADER_BYTES;
-
-	return limit > taken ? limit - taken : 0;
-}
-
-/* A field of text[0..head], between and text[tail..length]. */
-static void put_parts(struct buffer *report, unsigned tag, const char *text, size_t head,
-		      const char *between, size_t tail, size_t length)
-{
-	AUTO_BUFFER whole = BUFFER_INIT(0);
-
-	if (buffer_append(&whole, text, head) == 0 &&
-	    buffer_append(&whole, between, strlen(between)) == 0 &&
-	    buffer_append(&whole, text + tail, length - tail) == 0)
-		fields_put_bytes(report, tag, whole.data, whole.length);
-}
-
-static void put_cut_end(struct buffer *report, unsigned tag, const char *text, size_t length,
-			size_t longest)
-{
-	if (longest < strlen(ellipsis))
-		return;
-	put_parts(report, tag, text, utf8_cut(text, length, longest - strlen(ellipsis)), ellipsis,
-		  length, length);
-}
-
-static void put_cut_middle(struct buffer *report, unsigned tag, const char *text, size_t length,
-			   size_t longest)
-{
-	char between[64];
-
-	if (longest < sizeof between) {
-		put_cut_end(report, tag, text, length, longest);
-		return;
-	}
-
-	size_t half = (longest - sizeof between) / 2;
-	size_t head = utf8_cut(text, length, half);
-	size_t tail = length - utf8_tail(text, length, half);
-
-	snprintf(between, sizeof between, "\n[... %zu bytes left out ...]\n", tail - head);
-	put_parts(report, tag, text, head, between, tail, length);
-}
-
-void python_report_text(struct buffer *report, unsigned tag, PyObject *text, size_t longest,
-			enum report_cut cut)
-{
-	if (!text || !PyUnicode_Check(text))
-		return;
-
-	AUTO_OBJECT *encoded = encode(text);
-	if (!encoded) {
-		PyErr_Clear();
-		return;
-	}
-
-	const char *bytes = PyBytes_AS_STRING(encoded);
-	size_t length = (size_t)PyBytes_GET_SIZE(encoded);
-
-	if (longest > room(report))
-		longest = room(report);
-	if (length <= longest)
-		fields_put_bytes(report, tag, bytes, length);
-	else if (cut == REPORT_CUT_MIDDLE)
-		put_cut_middle(report, tag, bytes, length, longest);
-	else
-		put_cut_end(report, tag, bytes, length, longest);
-}
-
-static PyObject *default_hook; /* sys.excepthook as it is at the start */
+static PyObject *default_hook;  /* sys.excepthook as it is at the start */
+static PyObject *size_function; /* sys.getsizeof */
 
 int python_report_prepare(void)
 {
 	default_hook = Py_XNewRef(PySys_GetObject("excepthook"));
-	return default_hook ? 0 : -1;
+	size_function = Py_XNewRef(PySys_GetObject("getsizeof"));
+	return default_hook && size_function ? 0 : -1;
 }
+
+/* -- how the job ended ---------------------------------------------------------------------- */
 
 static void say(const char *text)
 {
@@ -184,10 +96,10 @@ static int report_exception(PyObject *exception, PyObject *filename, struct buff
 	fields_put_number(report, FIELD_EXIT_CODE, 1);
 	if (line)
 		fields_put_number(report, FIELD_EXCEPTION_LINE, (uint64_t)line);
-	python_report_text(report, FIELD_EXCEPTION_TYPE, type, REPORT_NAME_MAX, REPORT_CUT_END);
-	python_report_text(report, FIELD_EXCEPTION_MESSAGE, message, REPORT_MESSAGE_MAX,
-			   REPORT_CUT_END);
-	python_report_text(report, FIELD_TRACEBACK, text, REPORT_TEXT_MAX, REPORT_CUT_MIDDLE);
+	python_repr_put(report, FIELD_EXCEPTION_TYPE, type, REPORT_NAME_MAX, REPORT_CUT_END);
+	python_repr_put(report, FIELD_EXCEPTION_MESSAGE, message, REPORT_MESSAGE_MAX,
+			REPORT_CUT_END);
+	python_repr_put(report, FIELD_TRACEBACK, text, REPORT_TEXT_MAX, REPORT_CUT_MIDDLE);
 	return 1;
 }
 
@@ -247,8 +159,135 @@ int python_report_ended(PyObject *value, PyObject *filename, struct buffer *repo
 		return python_report_raised(filename, report);
 	fields_put_number(report, FIELD_ENDED_BY, ENDED_NORMALLY);
 	fields_put_number(report, FIELD_EXIT_CODE, 0);
-	python_report_text(report, FIELD_RESULT, text, REPORT_TEXT_MAX, REPORT_CUT_END);
+	python_repr_put(report, FIELD_RESULT, text, REPORT_TEXT_MAX, REPORT_CUT_END);
 	if (text)
 		python_display_result(value, text);
 	return 0;
+}
+
+/* -- what the program's names hold ------------------------------------------------------------ */
+
+/* The elements of an object whose repr() would walk them all; -1 for others. */
+static Py_ssize_t count_elements(PyObject *object)
+{
+	static const char *const walked[] = { "collections.deque", "array.array", "bytearray" };
+	const char *name = Py_TYPE(object)->tp_name;
+
+	if (PyDict_Check(object) && !PyDict_CheckExact(object))
+		return PyDict_Size(object);
+	if (PyList_Check(object) && !PyList_CheckExact(object))
+		return PyList_Size(object);
+	for (size_t i = 0; i < sizeof walked / sizeof walked[0]; i++) {
+		if (strcmp(name, walked[i]) == 0)
+			return PyObject_Size(object);
+	}
+	return -1;
+}
+
+static Py_ssize_t count_bits(PyObject *number)
+{
+	AUTO_OBJECT *bits = PyObject_CallMethod(number, "bit_length", NULL);
+
+	return bits ? PyLong_AsSsize_t(bits) : -1;
+}
+
+/* A summary of what is too large to be shown, or NULL without an error. */
+static PyObject *summarise(PyObject *object)
+{
+	const char *name = Py_TYPE(object)->tp_name;
+	Py_ssize_t count = count_elements(object);
+
+	if (count > ELEMENTS_MAX)
+		return PyUnicode_FromFormat("<%s of %zd items>", name, count);
+	if (PyLong_CheckExact(object)) {
+		count = count_bits(object);
+		if (count > INT_BITS_MAX)
+			return PyUnicode_FromFormat("<%s of %zd bits>", name, count);
+	}
+	PyErr_Clear();
+	return NULL;
+}
+
+static PyObject *cut(PyObject *text)
+{
+	if (PyUnicode_GET_LENGTH(text) <= VARIABLE_REPR_MAX)
+		return Py_NewRef(text);
+
+	AUTO_OBJECT *head = PyUnicode_Substring(text, 0, VARIABLE_REPR_MAX - 1);
+	return head ? PyUnicode_FromFormat("%U%s", head, "\xe2\x80\xa6") : NULL;
+}
+
+static PyObject *describe(PyObject *object)
+{
+	AUTO_OBJECT *text = summarise(object);
+
+	if (!text)
+		text = python_repr_bounded(object, VARIABLE_REPR_MAX);
+	if (text)
+		return cut(text);
+
+	AUTO_OBJECT *failure = python_error_take();
+	return PyUnicode_FromFormat("<%s, whose repr() raises %s>", Py_TYPE(object)->tp_name,
+				    failure ? Py_TYPE(failure)->tp_name : "an exception");
+}
+
+static PyObject *type_name(PyObject *object)
+{
+	const char *name = Py_TYPE(object)->tp_name; /* "module.Name" for types made in C */
+	const char *dot = strrchr(name, '.');
+
+	return PyUnicode_DecodeUTF8(dot ? dot + 1 : name, (Py_ssize_t)strlen(dot ? dot + 1 : name),
+				    "replace");
+}
+
+static uint64_t measure(PyObject *object)
+{
+	AUTO_OBJECT *size = PyObject_CallFunctionObjArgs(size_function, object, NULL);
+	Py_ssize_t bytes = size ? PyLong_AsSsize_t(size) : 0;
+
+	return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
+/* False when the report is full. */
+static bool put_variable(struct buffer *report, PyObject *name, PyObject *value)
+{
+	AUTO_BUFFER entry = BUFFER_INIT(0);
+	AUTO_OBJECT *type = type_name(value);
+	AUTO_OBJECT *text = describe(value);
+
+	PyErr_Clear();
+
+	uint64_t size = measure(value);
+
+	PyErr_Clear();
+	python_repr_put(&entry, FIELD_NAME, name, REPORT_NAME_MAX, REPORT_CUT_END);
+	python_repr_put(&entry, FIELD_TYPE, type, REPORT_NAME_MAX, REPORT_CUT_END);
+	python_repr_put(&entry, FIELD_REPR, text, REPORT_TEXT_MAX, REPORT_CUT_END);
+	fields_put_number(&entry, FIELD_SIZE_BYTES, size);
+	return fields_put_bytes(report, FIELD_VARIABLE, entry.data, entry.length) == 0;
+}
+
+static bool is_shown(PyObject *name)
+{
+	return PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) &&
+	       PyUnicode_READ_CHAR(name, 0) != '_';
+}
+
+void python_report_variables(struct buffer *report)
+{
+	PyObject *globals = python_main_globals();
+	/* a copy: a __repr__ may make or delete names */
+	AUTO_OBJECT *names = globals ? PyDict_Copy(globals) : NULL;
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	for (int count = 0;
+	     names && count < VARIABLES_MAX && PyDict_Next(names, &at, &name, &value);) {
+		if (!is_shown(name))
+			continue;
+		if (!put_variable(report, name, value))
+			break;
+		count++;
+	}
+	PyErr_Clear();
 }

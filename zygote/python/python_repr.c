@@ -1,12 +1,10 @@
-#include "zygote/python/python_repr.h"
+#include "zygote/python/python_report.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/fields.h"
-#include "zygote/python/python_main.h"
-#include "zygote/python/python_object.h"
-#include "zygote/python/python_report.h"
 
 /* The text so far, and how many characters are still wanted. */
 struct repr_text {
@@ -170,138 +168,96 @@ PyObject *python_repr_bounded(PyObject *object, Py_ssize_t longest)
 	return PyUnicode_Join(empty, pieces);
 }
 
-/* Above these, repr() takes long and shows nothing that a list of names needs. */
-enum { INT_BITS_MAX = 12000, ELEMENTS_MAX = 1000 };
+/* -- a text as a field, cut to fit --------------------------------------------------------------- */
 
-static PyObject *size_function; /* sys.getsizeof */
+static const char ellipsis[] = "\xe2\x80\xa6";
 
-int python_repr_prepare(void)
+static PyObject *without_nul(PyObject *text)
 {
-	size_function = Py_XNewRef(PySys_GetObject("getsizeof"));
-	return size_function ? 0 : -1;
-}
-
-/* The elements of an object whose repr() would walk them all; -1 for others. */
-static Py_ssize_t count_elements(PyObject *object)
-{
-	static const char *const walked[] = { "collections.deque", "array.array", "bytearray" };
-	const char *name = Py_TYPE(object)->tp_name;
-
-	if (PyDict_Check(object) && !PyDict_CheckExact(object))
-		return PyDict_Size(object);
-	if (PyList_Check(object) && !PyList_CheckExact(object))
-		return PyList_Size(object);
-	for (size_t i = 0; i < sizeof walked / sizeof walked[0]; i++) {
-		if (strcmp(name, walked[i]) == 0)
-			return PyObject_Size(object);
-	}
-	return -1;
-}
-
-static Py_ssize_t count_bits(PyObject *number)
-{
-	AUTO_OBJECT *bits = PyObject_CallMethod(number, "bit_length", NULL);
-
-	return bits ? PyLong_AsSsize_t(bits) : -1;
-}
-
-/* A summary of what is too large to be shown, or NULL without an error. */
-static PyObject *summarise(PyObject *object)
-{
-	const char *name = Py_TYPE(object)->tp_name;
-	Py_ssize_t count = count_elements(object);
-
-	if (count > ELEMENTS_MAX)
-		return PyUnicode_FromFormat("<%s of %zd items>", name, count);
-	if (PyLong_CheckExact(object)) {
-		count = count_bits(object);
-		if (count > INT_BITS_MAX)
-			return PyUnicode_FromFormat("<%s of %zd bits>", name, count);
-	}
-	PyErr_Clear();
-	return NULL;
-}
-
-static PyObject *cut(PyObject *text)
-{
-	if (PyUnicode_GET_LENGTH(text) <= VARIABLE_REPR_MAX)
+	if (PyUnicode_FindChar(text, 0, 0, PyUnicode_GET_LENGTH(text), 1) < 0)
 		return Py_NewRef(text);
 
-	AUTO_OBJECT *head = PyUnicode_Substring(text, 0, VARIABLE_REPR_MAX - 1);
-	return head ? PyUnicode_FromFormat("%U%s", head, "\xe2\x80\xa6") : NULL;
+	AUTO_OBJECT *nul = PyUnicode_FromOrdinal(0);
+	AUTO_OBJECT *other = PyUnicode_FromOrdinal(0xfffd);
+	return nul && other ? PyUnicode_Replace(text, nul, other, -1) : NULL;
 }
 
-static PyObject *describe(PyObject *object)
+/* str -> UTF-8 in a bytes object, without surrogates and NULs. */
+static PyObject *encode(PyObject *text)
 {
-	AUTO_OBJECT *text = summarise(object);
+	AUTO_OBJECT *clean = without_nul(text);
 
-	if (!text)
-		text = python_repr_bounded(object, VARIABLE_REPR_MAX);
-	if (text)
-		return cut(text);
-
-	AUTO_OBJECT *failure = python_error_take();
-	return PyUnicode_FromFormat("<%s, whose repr() raises %s>", Py_TYPE(object)->tp_name,
-				    failure ? Py_TYPE(failure)->tp_name : "an exception");
+	return clean ? PyUnicode_AsEncodedString(clean, "utf-8", "backslashreplace") : NULL;
 }
 
-static PyObject *type_name(PyObject *object)
+static size_t room(const struct buffer *report)
 {
-	const char *name = Py_TYPE(object)->tp_name; /* "module.Name" for types made in C */
-	const char *dot = strrchr(name, '.');
+	size_t limit = report->limit ? report->limit : SIZE_MAX;
+	size_t taken = report->length + FIELD_HEADER_BYTES;
 
-	return PyUnicode_DecodeUTF8(dot ? dot + 1 : name, (Py_ssize_t)strlen(dot ? dot + 1 : name),
-				    "replace");
+	return limit > taken ? limit - taken : 0;
 }
 
-static uint64_t measure(PyObject *object)
+/* A field of text[0..head], between and text[tail..length]. */
+static void put_parts(struct buffer *report, unsigned tag, const char *text, size_t head,
+		      const char *between, size_t tail, size_t length)
 {
-	AUTO_OBJECT *size = PyObject_CallFunctionObjArgs(size_function, object, NULL);
-	Py_ssize_t bytes = size ? PyLong_AsSsize_t(size) : 0;
+	AUTO_BUFFER whole = BUFFER_INIT(0);
 
-	return bytes > 0 ? (uint64_t)bytes : 0;
+	if (buffer_append(&whole, text, head) == 0 &&
+	    buffer_append(&whole, between, strlen(between)) == 0 &&
+	    buffer_append(&whole, text + tail, length - tail) == 0)
+		fields_put_bytes(report, tag, whole.data, whole.length);
 }
 
-/* False when the report is full. */
-static bool put_variable(struct buffer *report, PyObject *name, PyObject *value)
+static void put_cut_end(struct buffer *report, unsigned tag, const char *text, size_t length,
+			size_t longest)
 {
-	AUTO_BUFFER entry = BUFFER_INIT(0);
-	AUTO_OBJECT *type = type_name(value);
-	AUTO_OBJECT *text = describe(value);
-
-	PyErr_Clear();
-
-	uint64_t size = measure(value);
-
-	PyErr_Clear();
-	python_report_text(&entry, FIELD_NAME, name, REPORT_NAME_MAX, REPORT_CUT_END);
-	python_report_text(&entry, FIELD_TYPE, type, REPORT_NAME_MAX, REPORT_CUT_END);
-	python_report_text(&entry, FIELD_REPR, text, REPORT_TEXT_MAX, REPORT_CUT_END);
-	fields_put_number(&entry, FIELD_SIZE_BYTES, size);
-	return fields_put_bytes(report, FIELD_VARIABLE, entry.data, entry.length) == 0;
+	if (longest < strlen(ellipsis))
+		return;
+	put_parts(report, tag, text, utf8_cut(text, length, longest - strlen(ellipsis)), ellipsis,
+		  length, length);
 }
 
-static bool is_shown(PyObject *name)
+static void put_cut_middle(struct buffer *report, unsigned tag, const char *text, size_t length,
+			   size_t longest)
 {
-	return PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) &&
-	       PyUnicode_READ_CHAR(name, 0) != '_';
-}
+	char between[64];
 
-void python_repr_list_variables(struct buffer *report)
-{
-	PyObject *globals = python_main_globals();
-	/* a copy: a __repr__ may make or delete names */
-	AUTO_OBJECT *names = globals ? PyDict_Copy(globals) : NULL;
-	PyObject *name, *value;
-	Py_ssize_t at = 0;
-
-	for (int count = 0;
-	     names && count < VARIABLES_MAX && PyDict_Next(names, &at, &name, &value);) {
-		if (!is_shown(name))
-			continue;
-		if (!put_variable(report, name, value))
-			break;
-		count++;
+	if (longest < sizeof between) {
+		put_cut_end(report, tag, text, length, longest);
+		return;
 	}
-	PyErr_Clear();
+
+	size_t half = (longest - sizeof between) / 2;
+	size_t head = utf8_cut(text, length, half);
+	size_t tail = length - utf8_tail(text, length, half);
+
+	snprintf(between, sizeof between, "\n[... %zu bytes left out ...]\n", tail - head);
+	put_parts(report, tag, text, head, between, tail, length);
+}
+
+void python_repr_put(struct buffer *report, unsigned tag, PyObject *text, size_t longest,
+		     enum report_cut cut)
+{
+	if (!text || !PyUnicode_Check(text))
+		return;
+
+	AUTO_OBJECT *encoded = encode(text);
+	if (!encoded) {
+		PyErr_Clear();
+		return;
+	}
+
+	const char *bytes = PyBytes_AS_STRING(encoded);
+	size_t length = (size_t)PyBytes_GET_SIZE(encoded);
+
+	if (longest > room(report))
+		longest = room(report);
+	if (length <= longest)
+		fields_put_bytes(report, tag, bytes, length);
+	else if (cut == REPORT_CUT_MIDDLE)
+		put_cut_middle(report, tag, bytes, length, longest);
+	else
+		put_cut_end(report, tag, bytes, length, longest);
 }

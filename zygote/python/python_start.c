@@ -10,22 +10,15 @@
 #include <string.h>
 
 #include "common/owned.h"
-#include "zygote/python/python_compile.h"
-#include "zygote/python/python_display.h"
-#include "zygote/python/python_finish.h"
 #include "zygote/python/python_fork.h"
-#include "zygote/python/python_judge_cases.h"
+#include "zygote/python/python_host.h"
+#include "zygote/python/python_run.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
-#include "zygote/python/python_pages.h"
 #include "zygote/python/python_pure.h"
-#include "zygote/python/python_random.h"
 #include "zygote/python/python_report.h"
-#include "zygote/python/python_repr.h"
-#include "zygote/python/python_restrict.h"
-#include "zygote/python/python_signals.h"
+#include "zygote/python/python_source.h"
 #include "zygote/python/python_stdio.h"
-#include "zygote/python/python_traceback.h"
 
 static PyStatus preinitialise(void)
 {
@@ -204,7 +197,6 @@ static const struct {
 	{ "outcomes", python_report_prepare },
 	{ "restrictions", python_restrict_prepare },
 	{ "signals", python_signals_prepare },
-	{ "variables", python_repr_prepare },
 	{ "the end", python_finish_prepare },
 	{ "random numbers", python_random_prepare },
 	{ "os.register_at_fork", python_fork_stop_recording },

@@ -9,9 +9,6 @@
 #include <unistd.h>
 
 #include "common/owned.h"
-#include "zygote/python/python_input.h"
-#include "zygote/python/python_text.h"
-#include "zygote/python/python_writer.h"
 
 enum { DESCRIPTORS = 3 };
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "zygote/python/python_text.h"
+#include "zygote/python/python_stdio.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "zygote/python/python_traceback.h"
+#include "zygote/python/python_report.h"
 
 #include <stdbool.h>
 

@@ -1,8 +1,6 @@
-#include "zygote/python/python_writer.h"
+#include "zygote/python/python_stdio.h"
 
 #include <string.h>
-
-#include "zygote/python/python_text.h"
 
 enum { SMALL_MAX = 4096 /* characters */ };
 
@@ -207,8 +205,8 @@ static PyObject *text_get_write_through(PyObject *self, void *nothing)
 
 static PyMethodDef text_methods[] = {
 	{ "write", text_write, METH_O, NULL },
-	{ "reconfigure", (PyCFunction)(void (*)(void))text_reconfigure,
-	  METH_VARARGS | METH_KEYWORDS, NULL },
+	{ "reconfigure", PYTHON_WITH_KEYWORDS(text_reconfigure), METH_VARARGS | METH_KEYWORDS,
+	  NULL },
 	{ "detach", text_detach, METH_NOARGS, NULL },
 	{ NULL, NULL, 0, NULL },
 };
