@@ -37,8 +37,11 @@ struct spawn_reply {
 };
 
 enum init_op {
+	/* + the doors of its cgroup (cgroup.h): move into it. Once, before all others; not
+	 * without cgroups. */
+	INIT_JOIN = 5,
 	/* + proc, workspace, tmp and shm mounts (detached): finish the sandbox
-	 * and start its first interpreter. Once, first. */
+	 * and start its first interpreter. Once. */
 	INIT_ENTER = 1,
 	INIT_START_INTERPRETER = 2, /* a fresh one, as after reset */
 	INIT_START_COMMAND = 3,     /* + stdin, stdout, stderr, command text (memfd) */

@@ -86,6 +86,15 @@ static bool unwatch(struct init *init, pid_t pid)
 
 /* -- set-up, in order ------------------------------------------------------ */
 
+static void join_cgroup(const struct init *init, int fds[PACKET_FDS_MAX], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (write(fds[i], "0", 1) != 1)
+			fail(init, "move to its cgroup", -errno);
+		close(fds[i]);
+	}
+}
+
 static int take_ids(void)
 {
 	if (setresgid(SANDBOX_INIT_UID, SANDBOX_INIT_UID, SANDBOX_INIT_UID))
@@ -128,7 +137,7 @@ static void finish_sandbox(const struct init *init, const int fds[PACKET_FDS_MAX
 		fail(init, "take the init's ids", error);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		fail(init, "become undumpable", -errno);
-	/* now, not at spawn: the executor has moved us to our own cgroup */
+	/* now, not at spawn: we are in our own cgroup */
 	if (unshare(CLONE_NEWCGROUP))
 		fail(init, "unshare the cgroup namespace", -errno);
 	if (sethostname("sandbox", strlen("sandbox")) || setdomainname("", 0))
@@ -238,6 +247,9 @@ static void obey(struct init *init)
 	if (packet_receive(init->socket, &request, sizeof request, fds, &count) != 1)
 		_exit(0);
 	switch (request.op) {
+	case INIT_JOIN:
+		join_cgroup(init, fds, count);
+		break;
 	case INIT_ENTER:
 		if (count != PACKET_FDS_MAX)
 			fail(init, "receive the mounts", -EBADMSG);

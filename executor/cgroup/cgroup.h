@@ -47,10 +47,11 @@ int cgroup_tree_limit(struct cgroup_tree *tree, const struct cgroup_limits *limi
 /* "v1", "v2" or "none". */
 const char *cgroup_tree_version(const struct cgroup_tree *tree);
 
-/* Remove the daemon's group; all children must be gone. */
+/* Remove the daemon's group; all children must have been destroyed. */
 void cgroup_tree_close(struct cgroup_tree *tree);
 
-/* Make child `name`. 0, or -errno with nothing left behind. */
+/* Make child `name`, or take the idle one of that name. 0, or -errno with nothing left
+ * behind. Creating, destroying and trimming may happen in several threads. */
 int cgroup_create(struct cgroup_tree *tree, const char *name, const struct cgroup_limits *limits,
 		  struct cgroup **ret_cgroup);
 
@@ -70,8 +71,12 @@ int cgroup_hold_cpu(struct cgroup *cgroup, uint64_t permille);
 /* Change this limit alone; 0 refuses every further fork. 0 or -errno. */
 int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes);
 
-/* Move a process (by its id in the daemon's pid namespace) in. 0 or -errno. */
-int cgroup_attach(struct cgroup *cgroup, pid_t pid);
+/* Descriptors by which a process with one thread moves itself in, by writing "0" to each:
+ * it needs no right to do so, and need not see the hierarchy. Nobody moves another one, as
+ * for that the kernel waits for a grace period (8 ms and more after 20 ms without a move).
+ * For the caller to close; how many there are (0: without cgroups), or -errno. */
+enum { CGROUP_DOORS_MAX = 4 };
+int cgroup_open_doors(const struct cgroup *cgroup, int ret_fds[CGROUP_DOORS_MAX]);
 
 /* CPU time and memory peak alone, which cost one system call each. 0 or -errno. */
 int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64_t *ret_peak_bytes);
@@ -89,8 +94,11 @@ long cgroup_count_tasks(const struct cgroup *cgroup);
 /* Ids of at most `capacity` processes in it; the count, or -errno. */
 long cgroup_list(const struct cgroup *cgroup, pid_t *pids, size_t capacity);
 
-/* Remove the directory and free. 0; or -EBUSY while a process is in it, and then
- * the group still exists. */
+/* Give it up; it may stay as an idle one, for the next cgroup_create(). 0; or -EBUSY while
+ * a process is in it, and then the group still exists. */
 int cgroup_destroy(struct cgroup *cgroup);
+
+/* Remove the idle ones: at rest nothing is to tell how many runs there have been. */
+void cgroup_tree_trim(struct cgroup_tree *tree);
 
 #endif

@@ -12,8 +12,6 @@
 
 enum { MEMORY, PIDS, CPU, CPUACCT };
 
-enum { CPU_PERIOD_US = 100000 };
-
 static const char *const controllers[CGROUP_DIRS_MAX] = {
 	[MEMORY] = "memory",
 	[PIDS] = "pids",
@@ -73,10 +71,12 @@ static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *lim
 
 	if (!error)
 		error = cgroup_write_number(dirs->fd[PIDS], "pids.max", limits->processes);
-	if (!error && limits->cpu_percent)
-		error = cgroup_write_number(dirs->fd[CPU], "cpu.cfs_quota_us",
-					    limits->cpu_percent * CPU_PERIOD_US / 100);
 	return error;
+}
+
+static int limit_cpu(const struct cgroup_dirs *dirs, uint64_t quota_us)
+{
+	return cgroup_write_number(dirs->fd[CPU], "cpu.cfs_quota_us", quota_us);
 }
 
 /* From 2 to 262144; 1024 is what every group has to begin with. */
@@ -97,28 +97,18 @@ static int share_cpu(const struct cgroup_dirs *dirs, uint64_t quota_us, uint64_t
 	return error;
 }
 
-static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
+static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *usage)
 {
-	struct cgroup_usage usage = { 0 };
-	uint64_t cpu_ns = 0;
-	int error = cgroup_read_number(dirs->fd[CPUACCT], "cpuacct.usage", &cpu_ns);
+	int error =
+		cgroup_read_number(dirs->fd[MEMORY], "memory.usage_in_bytes", &usage->memory_bytes);
 
 	if (!error)
-		error = cgroup_read_number(dirs->fd[MEMORY], "memory.usage_in_bytes",
-					   &usage.memory_bytes);
-	if (!error)
-		error = cgroup_read_number(dirs->fd[MEMORY], "memory.max_usage_in_bytes",
-					   &usage.memory_peak_bytes);
-	if (!error)
 		error = cgroup_read_key(dirs->fd[MEMORY], "memory.oom_control", "oom_kill",
-					&usage.oom_kills);
+					&usage->oom_kills);
 	if (!error)
-		error = cgroup_read_key(dirs->fd[PIDS], "pids.events", "max", &usage.forks_refused);
-	if (error)
-		return error;
-	usage.cpu_us = cpu_ns / 1000;
-	*ret_usage = usage;
-	return 0;
+		error = cgroup_read_key(dirs->fd[PIDS], "pids.events", "max",
+					&usage->forks_refused);
+	return error;
 }
 
 static uint64_t parse_cpu_us(const char *text)
@@ -130,9 +120,11 @@ const struct cgroup_version cgroup_v1 = {
 	.name = "v1",
 	.dirs = CGROUP_DIRS_MAX,
 	.members = PIDS,
+	.door = "tasks", /* one thread moves itself at once; cgroup.procs waits */
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.limit_cpu = limit_cpu,
 	.weigh = weigh,
 	.share_cpu = share_cpu,
 	.meters = { { CPUACCT, "cpuacct.usage" }, { MEMORY, "memory.max_usage_in_bytes" } },

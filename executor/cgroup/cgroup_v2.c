@@ -13,8 +13,6 @@
 #include "executor/cgroup/cgroup_version.h"
 #include "common/owned.h"
 
-enum { CPU_PERIOD_US = 100000 };
-
 static const char all_controllers[] = "+memory +pids +cpu";
 static const char daemon_leaf[] = "daemons";
 
@@ -206,14 +204,6 @@ static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *lim
 	}
 	if (!error)
 		error = cgroup_write_number(dirs->fd[0], "pids.max", limits->processes);
-	if (!error && limits->cpu_percent) {
-		char quota[64];
-
-		snprintf(quota, sizeof quota, "%llu %d",
-			 (unsigned long long)limits->cpu_percent * CPU_PERIOD_US / 100,
-			 CPU_PERIOD_US);
-		error = cgroup_write(dirs->fd[0], "cpu.max", quota);
-	}
 	return error;
 }
 
@@ -231,22 +221,20 @@ static int share_cpu(const struct cgroup_dirs *dirs, uint64_t quota_us, uint64_t
 	return cgroup_write(dirs->fd[0], "cpu.max", text);
 }
 
-static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *ret_usage)
+static int limit_cpu(const struct cgroup_dirs *dirs, uint64_t quota_us)
 {
-	struct cgroup_usage usage = { 0 };
+	return share_cpu(dirs, quota_us, CGROUP_PERIOD_US);
+}
+
+static int read_usage(const struct cgroup_dirs *dirs, struct cgroup_usage *usage)
+{
 	int dir = dirs->fd[0];
-	int error = cgroup_read_key(dir, "cpu.stat", "usage_usec", &usage.cpu_us);
+	int error = cgroup_read_number(dir, "memory.current", &usage->memory_bytes);
 
 	if (!error)
-		error = cgroup_read_number(dir, "memory.current", &usage.memory_bytes);
-	if (!error && cgroup_read_number(dir, "memory.peak", &usage.memory_peak_bytes))
-		usage.memory_peak_bytes = usage.memory_bytes; /* before Linux 5.19 */
+		error = cgroup_read_key(dir, "memory.events", "oom_kill", &usage->oom_kills);
 	if (!error)
-		error = cgroup_read_key(dir, "memory.events", "oom_kill", &usage.oom_kills);
-	if (!error)
-		error = cgroup_read_key(dir, "pids.events", "max", &usage.forks_refused);
-	if (!error)
-		*ret_usage = usage;
+		error = cgroup_read_key(dir, "pids.events", "max", &usage->forks_refused);
 	return error;
 }
 
@@ -262,9 +250,11 @@ const struct cgroup_version cgroup_v2 = {
 	.name = "v2",
 	.dirs = 1,
 	.members = 0,
+	.door = "cgroup.procs",
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.limit_cpu = limit_cpu,
 	.weigh = weigh,
 	.share_cpu = share_cpu,
 	.meters = { { 0, "cpu.stat" }, { 0, "memory.peak" } },

@@ -1,6 +1,6 @@
 /* offload.h - a thread beside the loop, for system calls that make it wait.
  *
- * Moving a process to a cgroup and taking mounts apart wait for the kernel's
+ * Making and removing cgroups and taking mounts apart wait for the kernel's locks and
  * grace periods, up to 15 ms; no request should. Offloaded tasks are done in order. */
 #ifndef VIVARIUM_OFFLOAD_H
 #define VIVARIUM_OFFLOAD_H

@@ -34,8 +34,10 @@ size_t sandboxes_count(const struct sandboxes *sandboxes)
 
 void sandboxes_free(struct sandboxes *sandboxes)
 {
-	if (sandboxes)
-		loop_clear_timer(sandboxes->config.loop, &sandboxes->watch);
+	if (!sandboxes)
+		return;
+	loop_clear_timer(sandboxes->config.loop, &sandboxes->watch);
+	loop_clear_timer(sandboxes->config.loop, &sandboxes->settle);
 	free(sandboxes);
 }
 

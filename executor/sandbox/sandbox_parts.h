@@ -78,7 +78,7 @@ struct sandbox {
 	struct workspace_mark untouched;
 	bool clear_workspace; /* when it goes back */
 	struct mailbox *mailbox;
-	int mailbox_fd; /* until init has it */
+	int mailbox_fd, init_end; /* until init has them: the mailbox, its end of the socket */
 	int shared;     /* its workspace as the application sees it, once asked for */
 	struct ucred shared_with;
 	struct offload_task task; /* one at a time */
@@ -132,6 +132,10 @@ struct sandboxes {
 	size_t count;
 	uint64_t cookies;
 	struct loop_timer watch; /* over the text of watched jobs */
+	struct loop_timer settle; /* after the last teardown */
+	struct offload_task trim; /* of its cgroups; out while trimming */
+	bool trimming;
+	uint64_t last_end_us;     /* of a sandbox; 0: none since the last trim */
 	size_t held;             /* to a share of the CPU, because they rest */
 	uint64_t held_permille;  /* each */
 };

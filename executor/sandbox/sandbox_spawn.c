@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 /* How a sandbox comes to be: its parts are made beside the loop, a zygote spawns
- * init, init gets its cgroup and its ids, then its mounts. */
+ * init, which joins its cgroup; init gets its ids, then its mounts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +32,25 @@ static int make_mailbox(struct sandbox *sandbox)
 	return 0;
 }
 
+/* The first that init will hear: to move into its cgroup. */
+static int make_socket(struct sandbox *sandbox)
+{
+	int pair[2], doors[CGROUP_DOORS_MAX];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	sandbox->init.fd = pair[0];
+	sandbox->init_end = pair[1];
+	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	int count = cgroup_open_doors(sandbox->cgroup, doors);
+	if (count <= 0)
+		return count;
+	int error = sandbox_ask_init(sandbox, INIT_JOIN, 0, doors, (size_t)count);
+	for (int i = 0; i < count; i++)
+		close(doors[i]);
+	return error;
+}
+
 static void make_parts(struct offload_task *task)
 {
 	struct sandbox *sandbox = LOOP_OWNER(task, struct sandbox, task);
@@ -58,6 +77,10 @@ static void make_parts(struct offload_task *task)
 		return;
 	sandbox->step = "make its mailbox";
 	sandbox->error = make_mailbox(sandbox);
+	if (sandbox->error)
+		return;
+	sandbox->step = "make its socket";
+	sandbox->error = make_socket(sandbox);
 }
 
 static int write_map(pid_t pid, const char *file, const char *text)
@@ -85,14 +108,10 @@ static int map_ids(const struct sandbox *sandbox)
 }
 
 /* The pid stays init's: nobody reaps it while the task is out. */
-static void place_init(struct offload_task *task)
+static void map_init(struct offload_task *task)
 {
 	struct sandbox *sandbox = LOOP_OWNER(task, struct sandbox, task);
 
-	sandbox->step = "move it to its cgroup";
-	sandbox->error = cgroup_attach(sandbox->cgroup, sandbox->init_pid);
-	if (sandbox->error)
-		return;
 	sandbox->step = "map its ids";
 	sandbox->error = map_ids(sandbox);
 }
@@ -134,7 +153,7 @@ struct sandbox *sandbox_new(struct sandboxes *all, struct zygote_pool *zygote_po
 	sandbox->limits = all->config.limits;
 	sandbox->workspace = WORKSPACE_CLOSED;
 	sandbox->init.fd = sandbox->life.fd = sandbox->listener.fd = sandbox->feeder.fd = -1;
-	sandbox->mailbox_fd = sandbox->procfs = sandbox->shared = -1;
+	sandbox->mailbox_fd = sandbox->init_end = sandbox->procfs = sandbox->shared = -1;
 	sandbox->interpreter = sandbox->original = TARGET_NONE;
 	for (int i = 0; i < STREAMS; i++) {
 		sandbox->streams[i].source.fd = -1;
@@ -153,21 +172,15 @@ struct sandbox *sandbox_new(struct sandboxes *all, struct zygote_pool *zygote_po
 
 int spawn_ask_zygote(struct sandbox *sandbox, const struct happening *what)
 {
-	AUTO_FD theirs = -1;
-	int pair[2];
+	uint64_t cookie = ++sandbox->all->cookies;
+	int error = zygote_pool_spawn(sandbox->zygote_pool, cookie, sandbox->init_end,
+				      sandbox->mailbox_fd, &sandbox->generation);
 
 	(void)what;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	sandbox->init.fd = pair[0];
-	theirs = pair[1];
-	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	uint64_t cookie = ++sandbox->all->cookies;
-	int error = zygote_pool_spawn(sandbox->zygote_pool, cookie, theirs, sandbox->mailbox_fd,
-				      &sandbox->generation);
 	if (error)
 		return error;
 	sandbox->cookie = cookie;
+	owned_close(&sandbox->init_end);
 	owned_close(&sandbox->mailbox_fd);
 	return 0;
 }
@@ -177,7 +190,7 @@ int spawn_place(struct sandbox *sandbox, const struct happening *what)
 	int error = sandbox_watch_init(sandbox, what->pid, take_fd(what->fd));
 
 	if (!error)
-		sandbox_send_task(sandbox, sandbox->all->config.offload, place_init);
+		sandbox_send_task(sandbox, sandbox->all->config.offload, map_init);
 	return error;
 }
 
@@ -187,8 +200,8 @@ int spawn_keep_offer(struct sandbox *sandbox, const struct happening *what)
 	return 0;
 }
 
-/* Now that it is in its cgroup nothing of the sandbox's is charged elsewhere, and now
- * that its ids are mapped it can take one. */
+/* It was asked to join its cgroup before, so nothing of the sandbox's is charged elsewhere;
+ * and now that its ids are mapped it can take one. */
 int spawn_enter(struct sandbox *sandbox, const struct happening *what)
 {
 	const int *mounts = sandbox->workspace.mounts;

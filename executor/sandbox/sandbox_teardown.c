@@ -15,7 +15,11 @@
 #include "common/owned.h"
 #include "executor/sandbox/sandbox_parts.h"
 
-enum { REMOVE_RETRY_NS = 1000000, REMOVE_TRIES = 2000 };
+enum {
+	REMOVE_RETRY_NS = 1000000,
+	REMOVE_TRIES = 2000,
+	SETTLE_US = 1000000, /* without an end, then cgroups that wait for a use are removed */
+};
 
 static void send_kill(int pidfd)
 {
@@ -46,6 +50,7 @@ static void close_descriptors(struct sandbox *sandbox)
 			     &sandbox->streams[1].source.fd,
 			     &sandbox->feeder.fd,
 			     &sandbox->mailbox_fd,
+			     &sandbox->init_end,
 			     &sandbox->procfs,
 			     &sandbox->shared,
 			     &sandbox->command.streams[0].source.fd,
@@ -83,6 +88,44 @@ static void take_apart(struct offload_task *task)
 
 /* -- in the loop -------------------------------------------------------------------- */
 
+static void on_settle(struct loop_timer *timer);
+
+static void settle(struct sandboxes *all)
+{
+	if (!all->settle.place && !all->trimming)
+		(void)loop_set_timer(all->config.loop, &all->settle, all->last_end_us + SETTLE_US,
+				     on_settle);
+}
+
+static void trim(struct offload_task *task)
+{
+	cgroup_tree_trim(LOOP_OWNER(task, struct sandboxes, trim)->config.cgroups);
+}
+
+static void trimmed(struct offload_task *task)
+{
+	struct sandboxes *all = LOOP_OWNER(task, struct sandboxes, trim);
+
+	all->trimming = false;
+	if (all->last_end_us) /* meanwhile */
+		settle(all);
+}
+
+static void on_settle(struct loop_timer *timer)
+{
+	struct sandboxes *all = LOOP_OWNER(timer, struct sandboxes, settle);
+
+	if (loop_now_us() < all->last_end_us + SETTLE_US) {
+		settle(all);
+		return;
+	}
+	all->trimming = true;
+	all->last_end_us = 0;
+	all->trim.run = trim;
+	all->trim.done = trimmed;
+	offload_send(all->config.slow_offload, &all->trim);
+}
+
 void teardown_finish(struct sandbox *sandbox, const struct happening *what)
 {
 	struct sandboxes *all = sandbox->all;
@@ -94,6 +137,8 @@ void teardown_finish(struct sandbox *sandbox, const struct happening *what)
 		sandbox->next->link = sandbox->link;
 	all->count--;
 	sweep_forget_others(sandbox);
+	all->last_end_us = loop_now_us();
+	settle(all);
 	free(sandbox);
 	all->config.gone(all->config.context);
 }

@@ -262,7 +262,8 @@ class Host:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             now = self.inventory()
-            if now != last:
+            # groups between two uses are removed once no sandbox has ended for a second
+            if now != last or not all(self.sandboxes().values()):
                 last, since = now, time.monotonic()
             elif time.monotonic() - since > 0.4:
                 return now
