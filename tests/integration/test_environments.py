@@ -6,10 +6,11 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import uuid
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import ROOT, STATE, Session, call, needs_host, run, wait_until
+from service import ROOT, STATE, URL, Service, Session, call, needs_host, run, wait_until
 
 TOOL = os.path.join(ROOT, "scripts", "vivarium-env")
 WHEELS = tempfile.TemporaryDirectory(prefix="wheels-")
@@ -35,25 +36,25 @@ def make_wheels(folder):
             wheel.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in files) + f"{info}/RECORD,,\n")
 
 
-def tool(*arguments):
-    return subprocess.run([TOOL, "--folder", os.path.join(STATE, "environments"), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, cwd="/", timeout=300)
+def tool(*arguments, state=STATE, **more):
+    return subprocess.run([TOOL, "--folder", os.path.join(state, "environments"), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, cwd="/", timeout=300, **more)
 
 
-def add(name, requirements, *options):
+def add(name, requirements, *options, **more):
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(requirements)
         file.flush()
-        return tool("add", name, file.name, "--wheels", WHEELS.name, *options)
+        return tool("add", name, file.name, "--wheels", WHEELS.name, *options, **more)
 
 
-def environments():
-    return call("GET", "/api/v1/info").json["environments"]
+def environments(url=URL):
+    return call("GET", "/api/v1/info", url=url).json["environments"]
 
 
-def wait_for(name, package):
+def wait_for(name, package, url=URL):
     """The executor is told by the folder alone: a moment later it knows."""
-    wait_until(lambda: package in environments().get(name, {}).get("packages", []), f"{name} with {package}", 10)
+    wait_until(lambda: package in environments(url).get(name, {}).get("packages", []), f"{name} with {package}")
 
 
 def remove_all():
@@ -143,6 +144,18 @@ class Life(unittest.TestCase):
             self.assertEqual(session.description["limits"]["wall_ms"], 7000)
         got = call("POST", "/api/v1/execute", {"code": "1", "environment": "t-first", "limits": {"wall_ms": 8000}})
         self.assertEqual(got.status, 422)
+
+    def test_its_limits_hold(self):
+        """More memory than the profile gives, and less time."""
+        self.assertEqual(add("t-limits", "harmless\n", "--limit", "memory_bytes=402653184", "--limit", "wall_ms=400", "--limit", "processes=3").returncode, 0)
+        self.addCleanup(tool, "remove", "t-limits")
+        wait_for("t-limits", "harmless==1.0")
+        much = "x = bytearray(250 << 20); print(len(x) >> 20)"
+        self.assertEqual(run(much, environment="t-first")["reason"], "memory")
+        self.assertEqual(run(much, environment="t-limits")["stdout"], "250\n")
+        self.assertEqual(run("while True: pass", environment="t-limits")["reason"], "wall_time")
+        forks = "import os, time\nfor _ in range(6):\n    if os.fork() == 0: time.sleep(60)"
+        self.assertIn("BlockingIOError", run(forks, environment="t-limits")["stderr"])
 
     def test_undo_checkpoints_files_and_judging(self):
         with Session(environment="t-second") as session:
@@ -240,6 +253,97 @@ class Refusals(unittest.TestCase):
         self.assertIn("is no name", self.refused("harmless\n", name="Base"))
         self.assertIn("is no name", self.refused("harmless\n", name="base"))
         self.assertIn("there is no example", tool("add", "t-refused").stdout)
+
+
+    def test_programs_are_installed_when_asked(self):
+        """By apt-get, which here only writes down how it is called."""
+        with tempfile.TemporaryDirectory() as folder:
+            fake = os.path.join(folder, "apt-get")
+            for status in (0, 100):
+                with open(fake, "w", encoding="utf-8") as file:
+                    file.write(f"#!/bin/sh\necho \"$@ $DEBIAN_FRONTEND\" >>{folder}/calls\necho E: nothing to be had >&2\nexit {status}\n")
+                os.chmod(fake, 0o755)
+                got = add("t-refused", "harmless\n", "--programs", "coreutils,no-such-package-here", "--install-programs",
+                          env={**os.environ, "PATH": folder + ":" + os.environ["PATH"]})
+                with open(os.path.join(folder, "calls"), encoding="utf-8") as file:
+                    calls = file.read().splitlines()
+                os.unlink(os.path.join(folder, "calls"))
+                self.assertEqual(calls[0], "update -qq noninteractive")
+                if status:
+                    self.assertRegex(got.stdout, "t-refused: apt-get update -qq: E: nothing to be had")
+                else:  # it said that it had, and has not
+                    self.assertEqual(calls[1], "install -y -qq --no-install-recommends no-such-package-here noninteractive")
+                    self.assertRegex(got.stdout, "still not installed: no-such-package-here")
+                self.assertEqual((got.returncode, len(calls)), (1, 1 if status else 2))
+        self.assertNotIn("t-refused", environments())
+
+
+@needs_host
+class Pools(unittest.TestCase):
+    """A service of its own, whose environments are started early, late, and ended when nobody uses them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service(EXECUTOR_ENVIRONMENTS_AT_START="t-early", EXECUTOR_ENVIRONMENT_IDLE_MS="600", EXECUTOR_NATIVE_ENVIRONMENT="t-late",
+                              **{f"EXECUTOR_{profile}_ENVIRONMENT": "t-early" for profile in ("PLAYGROUND", "REPL", "WORKSPACE", "STRICT")})
+        cls.addClassCleanup(cls.service.close)
+        for name, requirements in (("t-early", "tiny==1.0\n"), ("t-late", "tiny==2.0\n"), ("t-other", "harmless\n")):
+            made = add(name, requirements, "--preload", requirements.partition("=")[0].strip(), state=cls.service.state)
+            if made.returncode:
+                raise AssertionError(made.stdout)
+        cls.url = cls.service.url
+        wait_for("t-other", "harmless==1.0", cls.url)
+
+    def warm(self, name):
+        return environments(self.url)[name]["warm"]
+
+    def wait_warm(self, name, warm=True):
+        wait_until(lambda: self.warm(name) == warm, f"{name} is {'warm' if warm else 'ended'}")
+
+    def zygotes(self):
+        """Processes of the zygotes' uid, which no sandbox has."""
+        base = self.service.host.uid_base()
+        return len([pid for pid in self.service.host.uid_processes(base) if os.stat(f"/proc/{pid}").st_uid == base])
+
+    def test_early_and_late(self):
+        self.wait_warm("t-early")  # nobody has asked for it
+        self.wait_warm("t-late", False)
+        few = self.zygotes()
+        self.assertEqual(run("import tiny; print(tiny.version)", self.url)["stdout"], "2.0\n")  # the native default
+        self.assertTrue(self.warm("t-late"))
+        self.assertGreater(self.zygotes(), few)
+        self.wait_warm("t-late", False)
+        wait_until(lambda: self.zygotes() == few, "its zygotes are gone")
+        self.assertTrue(self.warm("t-early"))
+        self.assertEqual(run("import tiny; print(tiny.version)", self.url)["stdout"], "2.0\n")  # started again
+
+    def test_a_session_keeps_its_own(self):
+        with Session(self.url, environment="t-late") as session:
+            session.execute("x = 1")
+            run("1", self.url, environment="t-other")
+            self.wait_warm("t-other", False)  # used later, ended earlier
+            self.assertTrue(self.warm("t-late"))
+            self.assertEqual(session.value("x"), "1")
+        self.wait_warm("t-late", False)
+
+    def test_each_dialect_has_its_default(self):
+        code = "import tiny\nprint(tiny.version)"
+        ask = lambda path, body: call("POST", path, body, self.url).json  # noqa: E731
+        self.assertIn("1.0", str(ask("/api/execute", {"code": code, "language": "python"})))
+        self.assertIn("1.0", str(ask("/execute/some-session", {"code": code})))
+        self.assertIn("1.0", str(ask("/execute", {"session_id": "strict-one", "code": code})))
+        workspace = str(uuid.uuid4())
+        ask("/write_file", {"id": workspace, "rel_path": "a.py", "content": code})
+        self.assertIn("1.0", str(ask("/run", {"id": workspace, "cmd": "python3 a.py"})))
+        self.assertIn("2.0", str(ask("/api/v1/execute", {"code": code})))
+        with Session(self.url) as session:
+            self.assertEqual(session.description["environment"], "t-late")
+
+    def test_early_again_after_a_restart(self):
+        pid = self.service.kill("executor")
+        self.service.wait_replaced("executor", pid)
+        self.service.wait_healthy()
+        self.wait_warm("t-early")
 
 
 @needs_host

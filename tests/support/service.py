@@ -284,7 +284,9 @@ class NothingLeft(unittest.TestCase):
         self.host = Host()
         if ENVIRONMENT:  # started by its first use
             run("1")
-            wait_until(lambda: call("GET", "/api/v1/info").json["counters"]["pool_ready"] > 8, "its sandboxes are ready")
+            # both its zygotes, which import for a second, and all its sandboxes, beside base's eight of each
+            ready = lambda counters: (counters["zygotes_warm"], counters["pool_ready"]) == (8 + 2, 8 + 4)  # noqa: E731
+            wait_until(lambda: ready(call("GET", "/api/v1/info").json["counters"]), "its zygotes and sandboxes are ready")
         before = self.host.steady()
 
         def compare():
