@@ -10,29 +10,15 @@
 #include "executor/grading/comparer.h"
 #include "executor/session/session.h"
 #include "tests/unit/environment_standins.h"
-#include "tests/unit/machine.h"
+#include "tests/unit/sandbox_standins.h"
 #include "tests/unit/session_standins.h"
 
 static struct executor executor;
 static struct submission submission;
 static struct comparer comparer;
-static uint8_t things[2];
-static struct run *const a_run = (struct run *)(void *)&things[0];
-static struct sandbox *const a_sandbox = (struct sandbox *)(void *)&things[1];
 static struct buffer report = BUFFER_INIT(1 << 16);
-static struct {
-	bool no_place, at_once, no_job, not_idle;
-} set;
+static bool not_idle;
 static enum comparer_news news;
-
-int admission_enter(struct admission *admission, struct waiter *waiter)
-{
-	(void)admission;
-	do_it("enter");
-	if (set.at_once)
-		waiter->granted(waiter, a_sandbox);
-	return set.no_place ? -1 : 0;
-}
 
 void admission_withdraw(struct admission *admission, struct waiter *waiter)
 {
@@ -41,37 +27,15 @@ void admission_withdraw(struct admission *admission, struct waiter *waiter)
 	do_it("withdraw");
 }
 
-void sandbox_kill(struct sandbox *sandbox)
-{
-	assert_ptr_equal(sandbox, a_sandbox);
-	do_it("kill");
-}
-
-void sandbox_set_owner(struct sandbox *sandbox, const struct sandbox_owner *owner)
-{
-	assert_ptr_equal(sandbox, a_sandbox);
-	assert_ptr_equal(owner->context, &comparer);
-}
-
 bool sandbox_is_idle(const struct sandbox *sandbox)
 {
 	(void)sandbox;
-	return !set.not_idle;
+	return !not_idle;
 }
 
 int run_begin(const struct run_config *config, struct run **ret_run)
 {
-	do_it(config->job.kind == JOB_PREPARE ? "prepare" : "compare");
-	if (set.no_job)
-		return -1;
-	*ret_run = a_run;
-	return 0;
-}
-
-void run_free(struct run *run)
-{
-	if (run)
-		do_it("free");
+	return begin_job(config->job.kind == JOB_PREPARE ? "prepare" : "compare", ret_run);
 }
 
 static void on_news(void *context, enum comparer_news told)
@@ -88,7 +52,9 @@ static void put_into(enum comparer_state state)
 		state == COMPARER_CLOSED || state == COMPARER_WAITS || state == COMPARER_PREPARES;
 
 	submission_reset(&submission);
-	set = (typeof(set)){ 0 };
+	not_idle = false;
+	below = (typeof(below)){ 0 };
+	machine = &comparer;
 	submission = (struct submission){ .executor = &executor,
 					  .display_bytes = 256,
 					  .cases = calloc(1, sizeof(struct judged)),
@@ -224,24 +190,24 @@ static void test_failures(void **state)
 	(void)state;
 	make_report(true);
 	put_into(COMPARER_CLOSED);
-	set.no_place = true;
+	below.no_place = true;
 	expect(COMPARER_OPEN, true, COMPARER_CLOSED, COMPARER_REFUSED, " enter");
 	put_into(COMPARER_CLOSED);
-	set.at_once = true;
+	below.at_once = true;
 	comparer_handle(&comparer, COMPARER_OPEN, NULL);
 	assert_int_equal(comparer.state, COMPARER_PREPARES);
 	put_into(COMPARER_PREPARES);
 	expect(COMPARER_ENDED, false, COMPARER_WAITS, COMPARER_CHANGED, " free kill enter");
 	assert_true(comparer_has_prepared(&comparer)); /* one case alone: it is given up */
 	put_into(COMPARER_PREPARES);
-	set.not_idle = true; /* it has ended its process, whatever it reported */
+	not_idle = true; /* it has ended its process, whatever it reported */
 	expect(COMPARER_ENDED, true, COMPARER_WAITS, COMPARER_CHANGED, " free kill enter");
 	put_into(COMPARER_RESTS);
-	set.no_job = true;
+	below.no_job = true;
 	expect(COMPARER_WORK, true, COMPARER_WAITS, COMPARER_CHANGED, " compare kill enter");
 	assert_int_equal(submission.cases[0].progress, CASE_DONE);
 	put_into(COMPARER_RESTS);
-	set.no_place = true;
+	below.no_place = true;
 	expect(COMPARER_LOST, true, COMPARER_CLOSED, COMPARER_REFUSED, " kill enter");
 	put_into(COMPARER_RESTS);
 	submission.cases[0].progress = CASE_RUNS; /* nothing is due */

@@ -366,23 +366,33 @@ const struct ucred *call_peer(const struct call *call)
 	return NULL;
 }
 
-static struct peer make_client(const char *code, unsigned flag)
-{
-	struct peer client = { 0 };
+/* Of one test; tear_down() frees them. */
+static struct peer peers[8];
+static size_t peer_count;
 
-	fields_put_text(&client.fields, FIELD_CODE, code);
+static struct peer *make_client(const char *code, unsigned flag)
+{
+	assert_true(peer_count < sizeof peers / sizeof *peers);
+	struct peer *client = &peers[peer_count++];
+
+	*client = (struct peer){ 0 };
+	fields_put_text(&client->fields, FIELD_CODE, code);
 	if (flag)
-		fields_put_number(&client.fields, flag, 1);
-	client.call.fields = client.fields.data;
-	client.call.length = client.fields.length;
+		fields_put_number(&client->fields, flag, 1);
+	client->call.fields = client->fields.data;
+	client->call.length = client->fields.length;
 	return client;
 }
 
-static void free_client(struct peer *client)
+static void free_clients(void)
 {
-	buffer_reset(&client->fields);
-	buffer_reset(&client->payload);
-	buffer_reset(&client->text);
+	while (peer_count) {
+		struct peer *client = &peers[--peer_count];
+
+		buffer_reset(&client->fields);
+		buffer_reset(&client->payload);
+		buffer_reset(&client->text);
+	}
 }
 
 /* As the server does it. */
@@ -456,6 +466,7 @@ static int tear_down(void **state)
 	loop_clear_timer(executor.loop, &session->life);
 	session->life.fire(&session->life); /* it is freed: by the loop, when that runs */
 	loop_free(executor.loop);
+	free_clients();
 	return 0;
 }
 
@@ -512,11 +523,31 @@ static enum session_state state(void)
 	return session->machine.state;
 }
 
-/* A cell from its turn to its checkpoint. */
-static void run_cell(struct peer *client)
+static void begin(struct peer *client)
 {
 	ask(client, TICKET_CELL);
 	let_in();
+}
+
+static void run_to_limit(struct peer *client)
+{
+	begin(client);
+	finish_at_limit();
+}
+
+/* A cell that has to be killed, from its turn until the session is back. */
+static void kill_cell(struct peer *client)
+{
+	begin(client);
+	finish(REMAINS_KILLED);
+	assert_int_equal(client->answers, 0); /* not before it is back */
+	idle();
+}
+
+/* A cell from its turn to its checkpoint. */
+static void run_cell(struct peer *client)
+{
+	begin(client);
 	finish(REMAINS_IDLE);
 	assert_int_equal(state(), SESSION_FREEZES);
 	idle();
@@ -526,88 +557,95 @@ static void run_cell(struct peer *client)
 
 /* -- every pair ------------------------------------------------------------------------ */
 
+/* Also in the midst of something else. */
+#define ANY(state) [EV_NEXT] = state, [EV_END] = SESSION_ENDED
+/* What a job can do, that runs or waits for input. */
+#define A_JOB(state)                                                                               \
+	[EV_DONE] = SESSION_FREEZES, [EV_LEFTOVERS] = SESSION_TIDIES,                              \
+	[EV_KILLED] = SESSION_RETURNS, [EV_FAILED] = SESSION_WAITS,                                \
+	[EV_INPUT_WANTED] = SESSION_ASKS, [EV_INPUT] = SESSION_RUNS, [EV_LEFT] = state,            \
+	[EV_INTERRUPT] = state
+
 /* Where the session is when all is done that the event leads to. What is not here
  * cannot happen: it costs the sandbox, and with that the session waits for another. */
 static const enum session_state expected[SESSION_STATES][SESSION_EVENTS] = {
-	[SESSION_WAITS] = { [EV_SANDBOX] = SESSION_READY,
-			    [EV_NO_SANDBOX] = SESSION_ENDED,
-			    [EV_NEXT] = SESSION_WAITS,
-			    [EV_END] = SESSION_ENDED },
-	[SESSION_READY] = { [EV_NEXT] = SESSION_READY,
-			    [EV_JOB_WANTED] = SESSION_ADMITS,
-			    [EV_REWIND_WANTED] = SESSION_REWINDS,
-			    [EV_DIED] = SESSION_RECOVERS,
-			    [EV_FAILED] = SESSION_WAITS,
-			    [EV_END] = SESSION_ENDED },
-	[SESSION_ADMITS] = { [EV_NEXT] = SESSION_ADMITS,
-			     [EV_PLACE] = SESSION_RUNS,
-			     [EV_NO_PLACE] = SESSION_READY,
-			     [EV_LEFT] = SESSION_READY,
-			     [EV_DIED] = SESSION_RECOVERS,
-			     [EV_FAILED] = SESSION_WAITS,
-			     [EV_END] = SESSION_ENDED },
-	[SESSION_RUNS] = { [EV_NEXT] = SESSION_RUNS,
-			   [EV_DONE] = SESSION_FREEZES,
-			   [EV_LEFTOVERS] = SESSION_TIDIES,
-			   [EV_KILLED] = SESSION_RETURNS,
-			   [EV_FAILED] = SESSION_WAITS,
-			   [EV_DIED] = SESSION_RECOVERS,
-			   [EV_NOT_STARTED] = SESSION_RECOVERS,
-			   [EV_INPUT_WANTED] = SESSION_ASKS,
-			   [EV_INPUT] = SESSION_RUNS,
-			   [EV_LEFT] = SESSION_RUNS,
-			   [EV_INTERRUPT] = SESSION_RUNS,
-			   [EV_END] = SESSION_ENDED },
-	[SESSION_ASKS] = { [EV_NEXT] = SESSION_ASKS,
-			   [EV_DONE] = SESSION_FREEZES,
-			   [EV_LEFTOVERS] = SESSION_TIDIES,
-			   [EV_KILLED] = SESSION_RETURNS,
-			   [EV_FAILED] = SESSION_WAITS,
-			   [EV_INPUT_WANTED] = SESSION_ASKS,
-			   [EV_INPUT] = SESSION_RUNS,
-			   [EV_LEFT] = SESSION_ASKS,
-			   [EV_INTERRUPT] = SESSION_ASKS,
-			   [EV_END] = SESSION_ENDED },
-	[SESSION_TIDIES] = { [EV_NEXT] = SESSION_TIDIES,
-			     [EV_IDLE] = SESSION_FREEZES,
-			     [EV_DONE] = SESSION_FREEZES,
-			     [EV_KILLED] = SESSION_RETURNS,
-			     [EV_DIED] = SESSION_RETURNS,
-			     [EV_FAILED] = SESSION_WAITS,
-			     [EV_LEFT] = SESSION_TIDIES,
-			     [EV_END] = SESSION_ENDED },
-	[SESSION_RETURNS] = { [EV_NEXT] = SESSION_RETURNS,
-			      [EV_IDLE] = SESSION_READY, /* nothing yet to be frozen */
-			      [EV_FAILED] = SESSION_WAITS,
-			      [EV_LEFT] = SESSION_RETURNS,
-			      [EV_END] = SESSION_ENDED },
-	[SESSION_REWINDS] = { [EV_NEXT] = SESSION_REWINDS,
-			      [EV_IDLE] = SESSION_READY,
-			      [EV_REFUSED] = SESSION_READY,
-			      [EV_DIED] = SESSION_WAITS,
-			      [EV_FAILED] = SESSION_WAITS,
-			      [EV_LEFT] = SESSION_REWINDS,
-			      [EV_END] = SESSION_ENDED },
-	[SESSION_RECOVERS] = { [EV_NEXT] = SESSION_RECOVERS,
-			       [EV_IDLE] = SESSION_READY,
-			       [EV_FAILED] = SESSION_WAITS,
-			       [EV_END] = SESSION_ENDED },
-	[SESSION_SETTLES] = { [EV_NEXT] = SESSION_SETTLES,
-			      [EV_CHANGED] = SESSION_READY, /* nothing yet to be frozen */
-			      [EV_UNCHANGED] = SESSION_READY,
-			      [EV_DIED] = SESSION_RECOVERS,
-			      [EV_FAILED] = SESSION_WAITS,
-			      [EV_END] = SESSION_ENDED },
-	[SESSION_FREEZES] = { [EV_NEXT] = SESSION_FREEZES,
-			      [EV_IDLE] = SESSION_READY,
-			      [EV_NO_CHECKPOINT] = SESSION_READY,
-			      [EV_UNCHANGED] = SESSION_READY,
-			      [EV_DIED] = SESSION_RECOVERS,
-			      [EV_FAILED] = SESSION_WAITS,
-			      [EV_END] = SESSION_ENDED },
-};
+	[SESSION_WAITS] = {
+		ANY(SESSION_WAITS),
+		[EV_SANDBOX] = SESSION_READY,
+		[EV_NO_SANDBOX] = SESSION_ENDED,
+	},
+	[SESSION_READY] = {
+		ANY(SESSION_READY),
+		[EV_JOB_WANTED] = SESSION_ADMITS,
+		[EV_REWIND_WANTED] = SESSION_REWINDS,
+		[EV_DIED] = SESSION_RECOVERS,
+		[EV_FAILED] = SESSION_WAITS,
+	},
+	[SESSION_ADMITS] = {
+		ANY(SESSION_ADMITS),
+		[EV_PLACE] = SESSION_RUNS,
+		[EV_NO_PLACE] = SESSION_READY,
+		[EV_LEFT] = SESSION_READY,
+		[EV_DIED] = SESSION_RECOVERS,
+		[EV_FAILED] = SESSION_WAITS,
+	},
+	[SESSION_RUNS] = {
+		ANY(SESSION_RUNS),
+		A_JOB(SESSION_RUNS),
+		[EV_DIED] = SESSION_RECOVERS,
+		[EV_NOT_STARTED] = SESSION_RECOVERS,
+	},
+	[SESSION_ASKS] = {
+		ANY(SESSION_ASKS),
+		A_JOB(SESSION_ASKS),
+	},
+	[SESSION_TIDIES] = {
+		ANY(SESSION_TIDIES),
+		[EV_IDLE] = SESSION_FREEZES,
+		[EV_DONE] = SESSION_FREEZES,
+		[EV_KILLED] = SESSION_RETURNS,
+		[EV_DIED] = SESSION_RETURNS,
+		[EV_FAILED] = SESSION_WAITS,
+		[EV_LEFT] = SESSION_TIDIES,
+	},
+	[SESSION_RETURNS] = {
+		ANY(SESSION_RETURNS),
+		[EV_IDLE] = SESSION_READY, /* nothing yet to be frozen */
+		[EV_FAILED] = SESSION_WAITS,
+		[EV_LEFT] = SESSION_RETURNS,
+	},
+	[SESSION_REWINDS] = {
+		ANY(SESSION_REWINDS),
+		[EV_IDLE] = SESSION_READY,
+		[EV_REFUSED] = SESSION_READY,
+		[EV_DIED] = SESSION_WAITS,
+		[EV_FAILED] = SESSION_WAITS,
+		[EV_LEFT] = SESSION_REWINDS,
+	},
+	[SESSION_RECOVERS] = {
+		ANY(SESSION_RECOVERS),
+		[EV_IDLE] = SESSION_READY,
+		[EV_FAILED] = SESSION_WAITS,
+	},
+	[SESSION_SETTLES] = {
+		ANY(SESSION_SETTLES),
+		[EV_CHANGED] = SESSION_READY, /* nothing yet to be frozen */
+		[EV_UNCHANGED] = SESSION_READY,
+		[EV_DIED] = SESSION_RECOVERS,
+		[EV_FAILED] = SESSION_WAITS,
+	},
+	[SESSION_FREEZES] = {
+		ANY(SESSION_FREEZES),
+		[EV_IDLE] = SESSION_READY,
+		[EV_NO_CHECKPOINT] = SESSION_READY,
+		[EV_UNCHANGED] = SESSION_READY,
+		[EV_DIED] = SESSION_RECOVERS,
+		[EV_FAILED] = SESSION_WAITS,
+	},
+}
+;
 
-static struct peer asker;
+static struct peer *asker;
 
 static void go_to(enum session_state wanted)
 {
@@ -618,15 +656,14 @@ static void go_to(enum session_state wanted)
 	let_in();
 	switch (wanted) {
 	case SESSION_ADMITS:
-		ask(&asker, TICKET_CELL);
+		ask(asker, TICKET_CELL);
 		break;
 	case SESSION_RUNS:
 	case SESSION_ASKS:
 	case SESSION_TIDIES:
 	case SESSION_RETURNS:
 	case SESSION_FREEZES:
-		ask(&asker, TICKET_CELL);
-		let_in();
+		begin(asker);
 		if (wanted == SESSION_ASKS)
 			below.run.input(below.run.context, (const uint8_t *)"?", 1, false);
 		else if (wanted == SESSION_TIDIES)
@@ -635,7 +672,7 @@ static void go_to(enum session_state wanted)
 			finish(wanted == SESSION_RETURNS ? REMAINS_KILLED : REMAINS_IDLE);
 		break;
 	case SESSION_REWINDS:
-		ask(&asker, TICKET_RESET);
+		ask(asker, TICKET_RESET);
 		break;
 	case SESSION_RECOVERS:
 		below.owner.died(below.owner.context, a_sandbox, 9);
@@ -660,9 +697,9 @@ static void raise_event(enum session_event event)
 		let_in();
 	} else if (state() == SESSION_READY &&
 		   (event == EV_JOB_WANTED || event == EV_REWIND_WANTED)) {
-		ask(&asker, event == EV_JOB_WANTED ? TICKET_CELL : TICKET_RESET);
+		ask(asker, event == EV_JOB_WANTED ? TICKET_CELL : TICKET_RESET);
 	} else if (state() == SESSION_ADMITS && event == EV_LEFT) {
-		hang_up(&asker);
+		hang_up(asker);
 	} else if (job && event == EV_DONE) {
 		finish(REMAINS_IDLE);
 	} else if (job && event == EV_KILLED) {
@@ -709,9 +746,8 @@ static void check_pair(enum session_state from, enum session_event event)
 			 session_state_name(state()));
 	if (state() != SESSION_ENDED)
 		session_end(session, "over");
-	assert_true(asker.answers == 1 || !asker.call.context);
+	assert_true(asker->answers == 1 || !asker->call.context);
 	tear_down(NULL);
-	free_client(&asker);
 }
 
 static void test_every_pair(void **unused)
@@ -741,391 +777,328 @@ static void test_names(void **unused)
 
 static void test_cells_in_order(void **unused)
 {
-	struct peer one = make_client("1", 0), two = make_client("2", 0);
+	struct peer *one = make_client("1", 0), *two = make_client("2", 0);
 
 	(void)unused;
 	let_in();
 	assert_true(below.unread); /* between jobs */
-	ask(&one, TICKET_CELL);
+	ask(one, TICKET_CELL);
 	assert_false(below.unread);
-	ask(&two, TICKET_CELL);
-	let_in();
+	begin(two);
 	print("hello");
 	finish(REMAINS_IDLE);
-	assert_string_equal(one.events, "o");
-	assert_int_equal(answer_number(&one, FIELD_EXECUTION), 1);
-	assert_int_equal(two.answers, 0);
+	assert_string_equal(one->events, "o");
+	assert_int_equal(answer_number(one, FIELD_EXECUTION), 1);
+	assert_int_equal(two->answers, 0);
 	idle();
 	let_in();
 	finish(REMAINS_IDLE);
-	assert_int_equal(answer_number(&two, FIELD_EXECUTION), 2);
-	free_client(&one);
-	free_client(&two);
+	assert_int_equal(answer_number(two, FIELD_EXECUTION), 2);
 }
 
 static void test_the_queue_is_bounded(void **unused)
 {
-	struct peer clients[6];
+	struct peer *clients[6];
 
 	(void)unused;
 	let_in();
 	for (int i = 0; i < 6; i++)
 		clients[i] = make_client("1", 0);
 	for (int i = 0; i < 5; i++)
-		ask(&clients[i], TICKET_CELL);
-	assert_int_equal(clients[3].answers, 0); /* one is served, three wait */
-	assert_int_equal(clients[4].refusal, REFUSAL_BUSY);
-	hang_up(&clients[2]);
-	ask(&clients[5], TICKET_CELL);
-	assert_int_equal(clients[5].answers, 0);
+		ask(clients[i], TICKET_CELL);
+	assert_int_equal(clients[3]->answers, 0); /* one is served, three wait */
+	assert_int_equal(clients[4]->refusal, REFUSAL_BUSY);
+	hang_up(clients[2]);
+	ask(clients[5], TICKET_CELL);
+	assert_int_equal(clients[5]->answers, 0);
 	session_end(session, "over");
-	for (int i = 0; i < 6; i++) {
-		assert_int_equal(clients[i].answers, 1);
-		free_client(&clients[i]);
-	}
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(clients[i]->answers, 1);
 }
 
 /* It died before the cell began: the cell is done all the same, once, in its turn. */
 static void test_a_cell_waits_for_recovery(void **unused)
 {
-	struct peer one = make_client("1", 0);
+	struct peer *one = make_client("1", 0);
 
 	(void)unused;
 	let_in();
 	below.begin_error = -ENOENT;
-	ask(&one, TICKET_CELL);
-	let_in();
+	begin(one);
 	assert_int_equal(state(), SESSION_RECOVERS);
-	assert_int_equal(one.answers, 0);
+	assert_int_equal(one->answers, 0);
 	below.begin_error = 0;
 	idle();
 	let_in();
 	finish(REMAINS_IDLE);
-	assert_int_equal(answer_number(&one, FIELD_EXECUTION), 1);
-	assert_int_equal(answer_number(&one, FIELD_STATE), STATE_RESTORED); /* it is told */
-	free_client(&one);
+	assert_int_equal(answer_number(one, FIELD_EXECUTION), 1);
+	assert_int_equal(answer_number(one, FIELD_STATE), STATE_RESTORED); /* it is told */
 }
 
 static void test_restored_and_lost(void **unused)
 {
-	struct peer one = make_client("1", 0), two = make_client("2", 0),
-		    three = make_client("3", 0), four = make_client("4", 0);
+	struct peer *one = make_client("1", 0), *two = make_client("2", 0),
+		    *three = make_client("3", 0), *four = make_client("4", 0);
 
 	(void)unused;
 	let_in();
-	run_cell(&one);
-	ask(&two, TICKET_CELL);
-	let_in();
-	finish(REMAINS_KILLED);
-	assert_int_equal(two.answers, 0); /* not before it is back */
-	idle();
-	assert_int_equal(answer_number(&two, FIELD_STATE), STATE_RESTORED);
+	run_cell(one);
+	kill_cell(two);
+	assert_int_equal(answer_number(two, FIELD_STATE), STATE_RESTORED);
 	assert_int_equal(state(), SESSION_FREEZES); /* its checkpoint has been used */
 	idle();
 	below.fresh = true;
-	ask(&three, TICKET_CELL);
-	let_in();
-	finish(REMAINS_KILLED);
-	idle();
-	assert_int_equal(answer_number(&three, FIELD_STATE), STATE_LOST);
-	ask(&four, TICKET_CELL); /* of a session with nothing in it nothing is lost */
-	let_in();
-	finish(REMAINS_KILLED);
-	idle();
-	assert_int_equal(answer_number(&four, FIELD_STATE), STATE_RESTORED);
-	free_client(&one);
-	free_client(&two);
-	free_client(&three);
-	free_client(&four);
+	kill_cell(three);
+	assert_int_equal(answer_number(three, FIELD_STATE), STATE_LOST);
+	kill_cell(four); /* of a session with nothing in it nothing is lost */
+	assert_int_equal(answer_number(four, FIELD_STATE), STATE_RESTORED);
 }
 
 static void test_what_a_cell_at_its_limit_left(void **unused)
 {
-	struct peer one = make_client("1", 0), two = make_client("2", 0),
-		    three = make_client("3", 0);
+	struct peer *one = make_client("1", 0), *two = make_client("2", 0),
+		    *three = make_client("3", 0);
 
 	(void)unused;
 	let_in();
 	below.tidied = TIDIED_PROCESSES;
-	ask(&one, TICKET_CELL);
-	let_in();
-	finish_at_limit();
-	assert_int_equal(one.answers, 0); /* not before they are dead */
+	run_to_limit(one);
+	assert_int_equal(one->answers, 0); /* not before they are dead */
 	idle();
-	assert_int_equal(answer_number(&one, FIELD_STATE), STATE_KEPT);
-	assert_true(answer_has(&one, FIELD_NOTE, "processes"));
+	assert_int_equal(answer_number(one, FIELD_STATE), STATE_KEPT);
+	assert_true(answer_has(one, FIELD_NOTE, "processes"));
 	idle();
 	below.tidied = TIDIED_NOT_THREADS;
-	ask(&two, TICKET_CELL);
-	let_in();
-	finish_at_limit();
+	run_to_limit(two);
 	idle();
 	assert_int_equal(state(), SESSION_RETURNS);
 	idle();
-	assert_int_equal(answer_number(&two, FIELD_STATE), STATE_RESTORED);
-	assert_true(answer_has(&two, FIELD_NOTE, "threads running"));
+	assert_int_equal(answer_number(two, FIELD_STATE), STATE_RESTORED);
+	assert_true(answer_has(two, FIELD_NOTE, "threads running"));
 	idle();
 	below.others = false;
-	ask(&three, TICKET_CELL);
-	let_in();
-	finish_at_limit();
-	assert_int_equal(three.answers, 1);
-	assert_true(answer_has(&three, FIELD_NOTE, "kept as they were"));
-	assert_false(answer_has(&three, FIELD_NOTE, "processes"));
-	free_client(&one);
-	free_client(&two);
-	free_client(&three);
+	run_to_limit(three);
+	assert_int_equal(three->answers, 1);
+	assert_true(answer_has(three, FIELD_NOTE, "kept as they were"));
+	assert_false(answer_has(three, FIELD_NOTE, "processes"));
 }
 
 static void test_a_missing_checkpoint_is_told(void **unused)
 {
-	struct peer one = make_client("1", 0), two = make_client("2", 0),
-		    three = make_client("3", 0), four = make_client("4", 0);
+	struct peer *one = make_client("1", 0), *two = make_client("2", 0),
+		    *three = make_client("3", 0), *four = make_client("4", 0);
 
 	(void)unused;
 	let_in();
 	below.checkpointed = false;
-	run_cell(&one);
-	assert_false(answer_has(&one, FIELD_NOTE, "checkpoint"));
+	run_cell(one);
+	assert_false(answer_has(one, FIELD_NOTE, "checkpoint"));
 	assert_int_equal(below.checkpoints, 0); /* an older one would be mistaken for it */
-	run_cell(&two);
-	assert_true(answer_has(&two, FIELD_NOTE, "process limit"));
-	run_cell(&three);
-	assert_false(answer_has(&three, FIELD_NOTE, "checkpoint")); /* once is enough */
+	run_cell(two);
+	assert_true(answer_has(two, FIELD_NOTE, "process limit"));
+	run_cell(three);
+	assert_false(answer_has(three, FIELD_NOTE, "checkpoint")); /* once is enough */
 	below.fresh = true;
-	ask(&four, TICKET_CELL);
-	let_in();
-	finish(REMAINS_KILLED);
-	idle();
-	assert_int_equal(answer_number(&four, FIELD_STATE), STATE_LOST);
-	assert_true(answer_has(&four, FIELD_NOTE, "process limit"));
-	free_client(&one);
-	free_client(&two);
-	free_client(&three);
-	free_client(&four);
+	kill_cell(four);
+	assert_int_equal(answer_number(four, FIELD_STATE), STATE_LOST);
+	assert_true(answer_has(four, FIELD_NOTE, "process limit"));
 }
 
 static void test_large_sessions_are_not_frozen(void **unused)
 {
-	struct peer one = make_client("1", 0), two = make_client("2", 0);
+	struct peer *one = make_client("1", 0), *two = make_client("2", 0);
 
 	(void)unused;
 	let_in();
 	below.memory_bytes = 2 << 20;
-	ask(&one, TICKET_CELL);
-	let_in();
+	begin(one);
 	finish(REMAINS_IDLE);
 	assert_int_equal(state(), SESSION_READY);
 	assert_int_equal(below.frozen, 0);
-	ask(&two, TICKET_CELL);
-	let_in();
+	begin(two);
 	finish(REMAINS_IDLE);
-	assert_true(answer_has(&two, FIELD_NOTE, "more memory"));
-	free_client(&one);
-	free_client(&two);
+	assert_true(answer_has(two, FIELD_NOTE, "more memory"));
 }
 
 static void test_reset_and_undo(void **unused)
 {
-	struct peer one = make_client("1", 0), undo = make_client("", 0),
-		    again = make_client("", 0), reset = make_client("", FIELD_CLEAR_FILES);
+	struct peer *one = make_client("1", 0), *undo = make_client("", 0),
+		    *again = make_client("", 0), *reset = make_client("", FIELD_CLEAR_FILES);
 
 	(void)unused;
 	let_in();
-	run_cell(&one);
-	ask(&undo, TICKET_UNDO);
+	run_cell(one);
+	ask(undo, TICKET_UNDO);
 	assert_int_equal(state(), SESSION_REWINDS);
 	assert_int_equal(below.dropped, 1);
 	idle();
-	assert_int_equal(undo.answer, FRAME_REPLY);
-	assert_int_equal(answer_number(&undo, FIELD_UNDO_LEVELS), 0);
-	ask(&again, TICKET_UNDO);
-	assert_int_equal(again.refusal, REFUSAL_CONFLICT);
-	ask(&reset, TICKET_RESET);
+	assert_int_equal(undo->answer, FRAME_REPLY);
+	assert_int_equal(answer_number(undo, FIELD_UNDO_LEVELS), 0);
+	ask(again, TICKET_UNDO);
+	assert_int_equal(again->refusal, REFUSAL_CONFLICT);
+	ask(reset, TICKET_RESET);
 	assert_true(below.cleared);
 	idle();
-	assert_int_equal(reset.answer, FRAME_REPLY);
+	assert_int_equal(reset->answer, FRAME_REPLY);
 	assert_int_equal(state(), SESSION_READY);
-	free_client(&one);
-	free_client(&undo);
-	free_client(&again);
-	free_client(&reset);
 }
 
 /* A command changes no variable: no checkpoint after it. */
 static void test_commands(void **unused)
 {
-	struct peer one = make_client("ls", FIELD_STREAM), two = make_client("ls", 0);
+	struct peer *one = make_client("ls", FIELD_STREAM), *two = make_client("ls", 0);
 
 	(void)unused;
 	let_in();
-	ask(&one, TICKET_COMMAND);
+	ask(one, TICKET_COMMAND);
 	let_in();
 	print("a");
 	below.has_room = false;
 	print("b");
 	assert_true(below.held);
 	below.has_room = true;
-	one.call.has_room(&one.call);
+	one->call.has_room(&one->call);
 	assert_false(below.held);
 	finish(REMAINS_IDLE);
-	assert_string_equal(one.events, "Soo");
+	assert_string_equal(one->events, "Soo");
 	assert_int_equal(state(), SESSION_READY);
-	ask(&two, TICKET_COMMAND);
+	ask(two, TICKET_COMMAND);
 	let_in();
-	hang_up(&two);
+	hang_up(two);
 	assert_true(below.interrupted);
 	finish(REMAINS_IDLE);
-	free_client(&one);
-	free_client(&two);
 }
 
 /* -- clients that come and go ------------------------------------------------------------- */
 
 static void test_hanging_up_interrupts(void **unused)
 {
-	struct peer one = make_client("1", 0);
+	struct peer *one = make_client("1", 0);
 
 	(void)unused;
 	let_in();
-	ask(&one, TICKET_CELL);
-	let_in();
-	hang_up(&one);
+	begin(one);
+	hang_up(one);
 	assert_true(below.interrupted);
 	finish(REMAINS_IDLE);
 	idle();
-	free_client(&one);
 }
 
 static void test_detached_cells_go_on(void **unused)
 {
-	struct peer one = make_client("1", FIELD_DETACH), later = make_client("", 0);
+	struct peer *one = make_client("1", FIELD_DETACH), *later = make_client("", 0);
 
 	(void)unused;
 	let_in();
-	ask(&one, TICKET_CELL);
-	let_in();
+	begin(one);
 	print("early");
-	hang_up(&one);
+	hang_up(one);
 	assert_false(below.interrupted);
 	print("late");
 	finish(REMAINS_IDLE);
 	idle();
-	cell_give(cells_find(&session->cells, 1), &later.call, 0);
-	assert_int_equal(later.answer, FRAME_OUTCOME);
-	assert_int_equal(later.text.length, 9);
-	assert_memory_equal(later.text.data, "earlylate", 9);
-	assert_true(answer_has(&later, FIELD_CODE, "1"));
-	free_client(&one);
-	free_client(&later);
+	cell_give(cells_find(&session->cells, 1), &later->call, 0);
+	assert_int_equal(later->answer, FRAME_OUTCOME);
+	assert_int_equal(later->text.length, 9);
+	assert_memory_equal(later->text.data, "earlylate", 9);
+	assert_true(answer_has(later, FIELD_CODE, "1"));
 }
 
 /* A stream's client may have lost its connection only. */
 static void test_streams_wait_for_their_client(void **unused)
 {
-	struct peer one = make_client("1", FIELD_STREAM), back = make_client("", 0);
+	struct peer *one = make_client("1", FIELD_STREAM), *back = make_client("", 0);
 
 	(void)unused;
 	executor.options.leave_ms = 60000;
 	let_in();
-	ask(&one, TICKET_CELL);
-	let_in();
+	begin(one);
 	print("early");
-	hang_up(&one);
+	hang_up(one);
 	assert_false(below.interrupted);
 	print("late");
-	session_follow(session, cells_find(&session->cells, 1), &back.call, 2);
+	session_follow(session, cells_find(&session->cells, 1), &back->call, 2);
 	assert_int_equal(session->leave.place, 0);
 	print("live");
 	finish(REMAINS_IDLE);
-	assert_string_equal(one.events, "So");
-	assert_string_equal(back.events, "Soo");
-	assert_memory_equal(back.text.data, "latelive", 8);
-	assert_int_equal(back.answer, FRAME_OUTCOME);
+	assert_string_equal(one->events, "So");
+	assert_string_equal(back->events, "Soo");
+	assert_memory_equal(back->text.data, "latelive", 8);
+	assert_int_equal(back->answer, FRAME_OUTCOME);
 	idle();
-	free_client(&one);
-	free_client(&back);
 }
 
 static void test_streams_do_not_wait_for_ever(void **unused)
 {
-	struct peer one = make_client("1", FIELD_STREAM);
+	struct peer *one = make_client("1", FIELD_STREAM);
 
 	(void)unused;
 	executor.options.leave_ms = 1;
 	let_in();
-	ask(&one, TICKET_CELL);
-	let_in();
-	hang_up(&one);
+	begin(one);
+	hang_up(one);
 	assert_int_equal(loop_run(executor.loop), 0); /* until it is interrupted */
 	assert_true(below.interrupted);
 	finish(REMAINS_IDLE);
-	free_client(&one);
 }
 
 /* Whoever reads slowly makes the program wait, until he reads or goes. */
 static void test_slow_readers(void **unused)
 {
-	struct peer one = make_client("1", FIELD_STREAM);
+	struct peer *one = make_client("1", FIELD_STREAM);
 
 	(void)unused;
 	executor.options.leave_ms = 60000;
 	let_in();
-	ask(&one, TICKET_CELL);
-	let_in();
+	begin(one);
 	below.has_room = false;
 	print("a");
 	assert_true(below.held);
-	assert_string_equal(one.events, "S");
+	assert_string_equal(one->events, "S");
 	below.has_room = true;
-	one.call.has_room(&one.call);
+	one->call.has_room(&one->call);
 	assert_false(below.held);
-	assert_string_equal(one.events, "So");
+	assert_string_equal(one->events, "So");
 	below.has_room = false;
 	print("b");
 	assert_true(below.held);
-	hang_up(&one);
+	hang_up(one);
 	assert_false(below.held);
 	finish(REMAINS_IDLE);
-	free_client(&one);
 }
 
 static void test_nobody_waits_for_readers_of_a_detached_cell(void **unused)
 {
-	struct peer one = make_client("1", FIELD_DETACH), slow = make_client("", 0);
+	struct peer *one = make_client("1", FIELD_DETACH), *slow = make_client("", 0);
 	static char much[60000];
 
 	(void)unused;
 	memset(much, 'x', sizeof much - 1);
 	let_in();
-	ask(&one, TICKET_CELL);
-	let_in();
-	session_follow(session, cells_find(&session->cells, 1), &slow.call, 0);
+	begin(one);
+	session_follow(session, cells_find(&session->cells, 1), &slow->call, 0);
 	below.has_room = false;
 	for (int i = 0; i < 3; i++)
 		print(much);
 	assert_false(below.held);
-	assert_string_equal(slow.events, "S");
+	assert_string_equal(slow->events, "S");
 	finish(REMAINS_IDLE);
-	assert_string_equal(slow.events, "Sgo"); /* the last that was kept */
+	assert_string_equal(slow->events, "Sgo"); /* the last that was kept */
 	idle();
-	free_client(&one);
-	free_client(&slow);
 }
 
 static void test_input(void **unused)
 {
-	struct peer one = make_client("1", FIELD_INTERACTIVE);
+	struct peer *one = make_client("1", FIELD_INTERACTIVE);
 
 	(void)unused;
 	let_in();
 	assert_int_equal(session_give_input(session, "a", 1, false), -ESRCH);
-	ask(&one, TICKET_CELL);
-	let_in();
+	begin(one);
 	assert_true(below.job.flags & MAILBOX_INTERACTIVE);
 	assert_int_equal(below.places, 1);
 	below.run.input(below.run.context, (const uint8_t *)"? ", 2, true);
-	assert_string_equal(one.events, "i");
+	assert_string_equal(one->events, "i");
 	assert_int_equal(below.places, 0); /* it takes nobody's place meanwhile */
 	assert_int_equal(session_give_input(session, "a", 1, false), 0);
 	assert_int_equal(below.places, 1);
@@ -1136,7 +1109,6 @@ static void test_input(void **unused)
 	finish(REMAINS_IDLE);
 	assert_false(session_interrupt(session));
 	idle();
-	free_client(&one);
 }
 
 #define SESSION_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -8,8 +8,8 @@
 
 #include "executor/grading/worker.h"
 #include "executor/session/session.h"
-#include "tests/unit/machine.h"
 #include "tests/unit/environment_standins.h"
+#include "tests/unit/sandbox_standins.h"
 #include "tests/unit/session_standins.h"
 
 static struct executor executor;
@@ -17,28 +17,17 @@ static struct submission submission;
 static struct call call; /* without fields */
 static struct judged the_case;
 static struct worker worker;
-static struct run *const a_run = (struct run *)&the_case;
-static struct sandbox *const a_sandbox = (struct sandbox *)&executor;
 static const struct outcome an_outcome;
 
 /* How the stand-ins answer; each test begins with false. */
 static struct {
-	bool no_place, at_once, no_limit, not_alone, no_fork, not_forked, marked, no_join, no_job;
+	bool no_limit, not_alone, no_fork, not_forked, marked, no_join;
 	bool load_fails, case_fails, yields;
 } set;
 static enum worker_news news;
 static bool loaded_elsewhere;
 
 /* -- stand-ins ------------------------------------------------------------------------ */
-
-int admission_enter(struct admission *admission, struct waiter *waiter)
-{
-	(void)admission;
-	do_it("enter");
-	if (set.at_once)
-		waiter->granted(waiter, a_sandbox);
-	return set.no_place ? -1 : 0;
-}
 
 void admission_withdraw(struct admission *admission, struct waiter *waiter)
 {
@@ -51,18 +40,6 @@ void admission_leave(struct admission *admission, struct waiter *waiter)
 	assert_ptr_equal(waiter, &worker.waiter);
 	(void)admission;
 	do_it("leave");
-}
-
-void sandbox_kill(struct sandbox *sandbox)
-{
-	assert_ptr_equal(sandbox, a_sandbox);
-	do_it("kill");
-}
-
-void sandbox_set_owner(struct sandbox *sandbox, const struct sandbox_owner *owner)
-{
-	assert_ptr_equal(sandbox, a_sandbox);
-	assert_ptr_equal(owner->context, &worker);
 }
 
 int sandbox_limit(struct sandbox *sandbox, const struct limits *limits)
@@ -115,37 +92,19 @@ void sandbox_reset_peak(struct sandbox *sandbox)
 	(void)sandbox;
 }
 
-void run_free(struct run *run)
-{
-	if (run)
-		do_it("free");
-}
-
-static int begin(const char *what)
-{
-	do_it(what);
-	if (set.no_job)
-		return -1;
-	worker.run = a_run;
-	return 0;
-}
-
 int worker_jobs_load(struct worker *given)
 {
-	(void)given;
-	return begin("load");
+	return begin_job("load", &given->run);
 }
 
 int worker_jobs_run(struct worker *given)
 {
-	(void)given;
-	return begin("run");
+	return begin_job("run", &given->run);
 }
 
 int worker_jobs_expect(struct worker *given)
 {
-	(void)given;
-	return begin("expect");
+	return begin_job("expect", &given->run);
 }
 
 struct outcome worker_jobs_failure(void)
@@ -219,6 +178,8 @@ static void put_into(enum worker_state state)
 {
 	submission_reset(&submission);
 	set = (typeof(set)){ 0 };
+	below = (typeof(below)){ 0 };
+	machine = &worker;
 	submission = (struct submission){ .executor = &executor,
 					  .call = &call,
 					  .has_loaded = loaded_elsewhere,
@@ -332,10 +293,10 @@ static void test_waiting(void **state)
 {
 	(void)state;
 	put_into(WORKER_CLOSED);
-	set.no_place = true;
+	below.no_place = true;
 	expect(WORKER_OPEN, WORKER_CLOSED, WORKER_BUSY, " enter");
 	put_into(WORKER_CLOSED);
-	set.at_once = true;
+	below.at_once = true;
 	expect(WORKER_OPEN, WORKER_LOADS, WORKER_NO_NEWS, " enter load");
 	put_into(WORKER_WAITS);
 	set.no_limit = true;
@@ -355,7 +316,7 @@ static void test_loading(void **state)
 {
 	(void)state;
 	put_into(WORKER_WAITS);
-	set.no_job = true;
+	below.no_job = true;
 	expect(WORKER_GRANTED, WORKER_CLOSED, WORKER_LOAD_FAILED, " load kill leave");
 	put_into(WORKER_LOADS);
 	set.load_fails = true;
@@ -394,7 +355,7 @@ static void test_forking(void **state)
 	expect(WORKER_IDLE, WORKER_CLOSED, WORKER_CHANGED, " kill leave");
 	assert_int_equal(submission.cases[0].progress, CASE_WAITS);
 	put_into(WORKER_FORKS);
-	set.no_job = true;
+	below.no_job = true;
 	expect(WORKER_IDLE, WORKER_CLOSED, WORKER_CHANGED, " run kill leave");
 	assert_int_equal(submission.cases[0].outcome.status, STATUS_FAILED);
 }
@@ -412,7 +373,7 @@ static void test_after_a_case(void **state)
 	submission.cases[0].needs_names = true;
 	expect(WORKER_ENDED, WORKER_EXPECTS, WORKER_NO_NEWS, " free expect");
 	put_into(WORKER_RUNS);
-	submission.cases[0].needs_names = set.no_job = true;
+	submission.cases[0].needs_names = below.no_job = true;
 	expect(WORKER_ENDED, WORKER_CLOSED, WORKER_CHANGED, " free expect kill leave");
 	put_into(WORKER_RUNS);
 	submission.cases[0].needs_names = set.case_fails = true;
