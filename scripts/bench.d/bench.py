@@ -30,6 +30,8 @@ ONE_SHOT = ["POST", "/api/v1/execute", '{"code": "print(1)"}', r'"stdout":%s*"1\
 
 
 IMPORTS = "import numpy, pandas, matplotlib.pyplot; print(1)"
+PLOT = "import matplotlib.pyplot as plt, numpy as np\nplt.plot(np.random.rand(1000))\nNone"  # which becomes a PNG of the answer
+DATA_SESSIONS = 50
 WITH_DATA = ["POST", "/api/v1/execute", json.dumps({"environment": "data", "code": IMPORTS}), r'"stdout":%s*"1\n"']
 
 
@@ -83,6 +85,8 @@ def rows(options):
         yield "one_shot_data", "one-shot in data that does, 1 at once", lambda s: requests(options.url, s, 1, WITH_DATA)
         yield "data_each_20_ms", "one-shot in data that does, 20 ms between", lambda s: oneshots.spaced(
             options.url, s, 20, {"method": WITH_DATA[0], "path": WITH_DATA[1], "body": WITH_DATA[2]})
+        yield "data_plot", "a plot of 1,000 points as PNG in data", lambda s: oneshots.spaced(
+            options.url, s, 20, {"method": "POST", "path": "/api/v1/execute", "body": json.dumps({"environment": "data", "code": PLOT})})
     yield "session_new", "new session to first result", lambda s: sessions.repeated(options.url, s, sessions.new_session)
     yield "after_look", "1+1 right after 1+1", lambda s: sessions.with_one_session(options.url, s, sessions.after_look)
     yield "after_change", "1+1 right after x = 1 (waits for the copy)", lambda s: sessions.with_one_session(options.url, s, sessions.after_change)
@@ -152,6 +156,10 @@ def main():
     if not options.rows:
         print(f"memory of {sessions.IDLE_SESSIONS} idle sessions", flush=True)
         idle = sessions.idle_memory(options.url)
+    if options.environment and (not options.rows or "data_idle" in options.rows.split(",")):
+        print(f"memory of {DATA_SESSIONS} idle sessions of data", flush=True)
+        data_idle = sessions.idle_memory(options.url, DATA_SESSIONS, environment="data")
+        print(f"an idle session of data at {DATA_SESSIONS}: {data_idle['pss_bytes'] / 1e6:.2f} MB of PSS   (at most 6)")
     merged = {key: merge(list_) for key, list_ in results.items()}
 
     print(f"\n{'':46}{'p50':>12}{'p99':>12}{'a second':>12}")
@@ -165,6 +173,8 @@ def main():
         print(f"\nthe imports in data / print(1) in base, 20 ms between, p50: {spaced / merged['one_shot_each_20_ms']['p50_us']:.2f}   (at most 1.5)")
         print(f"the same one right after the other:              {with_data / merged['one_shot_1']['p50_us']:.2f}")
         print(f"the imports in data / in a cold process, p50:    {spaced / merged['cold_data']['p50_us']:.4f}  (at most 0.02)")
+    if "data_plot" in merged:
+        print(f"a plot of 1,000 points as PNG over HTTP, p50:    {milliseconds(merged['data_plot']['p50_us'])}   (at most 100 ms)")
     if options.rows:
         return 1 if any(row["wrong"] or row["failed"] for row in merged.values()) else 0
 

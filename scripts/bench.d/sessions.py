@@ -31,8 +31,8 @@ class Client:
         text, took = self.exchange(method, path, json.dumps(body) if body is not None else None, "application/json")
         return (json.loads(text) if text else None), took
 
-    def make(self, name):
-        return self.call("POST", "/api/v1/sessions", {"id": name})[1]
+    def make(self, name, **more):
+        return self.call("POST", "/api/v1/sessions", {"id": name, **more})[1]
 
     def execute(self, name, code):
         return self.call("POST", f"/api/v1/sessions/{name}/execute", {"code": code})
@@ -116,23 +116,24 @@ def sandbox_memory():
     return total, len(sandboxes)
 
 
-def touch_memory():
+def touch_memory(sessions):
     """A virtual machine gets memory from its host at first use, which is slow, and not ours."""
-    memory = bytearray(IDLE_SESSIONS << 24)
+    memory = bytearray(sessions << 24)
     memory[::4096] = b"x" * len(memory[::4096])
 
 
-def idle_memory(url):
-    """PSS an idle session, and how long making the 10th and the last took, in microseconds."""
+def idle_memory(url, count=IDLE_SESSIONS, **more):
+    """PSS an idle session, and how long making the 10th and the last took, in microseconds. It is
+    what the processes in all sandboxes have more, for each session that is made."""
     client, times = Client(url), []
-    touch_memory()
+    touch_memory(count)
     time.sleep(3)  # what was deleted before is being taken apart
     before, _ = sandbox_memory()
-    for number in range(IDLE_SESSIONS):
-        times.append(client.make(f"bench-idle-{number}") + client.execute(f"bench-idle-{number}", f"x = {number}")[1])
+    for number in range(count):
+        times.append(client.make(f"bench-idle-{number}", **more) + client.execute(f"bench-idle-{number}", f"x = {number}")[1])
     time.sleep(2)  # the last checkpoints are being made
     after, _ = sandbox_memory()
-    for number in range(IDLE_SESSIONS):
+    for number in range(count):
         client.delete(f"bench-idle-{number}")
     early, late = sorted(times[5:15]), sorted(times[-10:])
-    return {"pss_bytes": (after - before) / IDLE_SESSIONS, "tenth_us": early[5], "last_us": late[5]}
+    return {"pss_bytes": (after - before) / count, "tenth_us": early[5], "last_us": late[5]}

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 from service import ROOT, URL, call
 
 EXAMPLE = "http://127.0.0.1:5000"
-# By .ci/run, test_up.py, and scripts/test.d/compose.
+# By .ci/run, test_up.py, scripts/test.d/compose and scripts/test.d/data.
 TRIED_ELSEWHERE = ("scripts/up", "scripts/down", "scripts/test", "scripts/bench", "scripts/format", "docker compose up", "scripts/vivarium-env", "EXECUTOR_", "RATE_LIMIT=", "LISTEN_ADDRESS=", "CORS_ORIGINS=")
 MARK = "---- that was one command, with status"
 
@@ -77,7 +77,7 @@ class Pages(unittest.TestCase):
         self.try_page("docs/API.md")
 
     def test_other_commands_are_tried_elsewhere(self):
-        for page in ("README.md", "CONTRIBUTING.md", "docs/API.md", "docs/OPERATIONS.md", "docs/SETTINGS.md", "docs/PERFORMANCE.md"):
+        for page in ("README.md", "CONTRIBUTING.md", "docs/API.md", "docs/ENVIRONMENTS.md", "docs/OPERATIONS.md", "docs/SETTINGS.md", "docs/PERFORMANCE.md"):
             for kind, text in blocks(page):
                 self.assertIn(kind, ("", "sh", "console", "nginx", "c", "python"), page)
                 if kind == "sh":
