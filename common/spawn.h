@@ -23,7 +23,8 @@ enum {
  * the program can neither signal nor see it. */
 enum {
 	SANDBOX_INIT_UID = 1,
-	SANDBOX_USER_UID = 1000,
+	SANDBOX_USER_UID = 1000, /* of the first program; each one after it has the next */
+	SANDBOX_USERS_MAX = 12,  /* a slot has SLOT_UIDS, and init needs one */
 };
 
 struct spawn_request {
@@ -46,6 +47,9 @@ enum init_op {
 	INIT_START_INTERPRETER = 2, /* a fresh one, as after reset */
 	INIT_START_COMMAND = 3,     /* + stdin, stdout, stderr, command text (memfd) */
 	INIT_WATCH = 4,             /* report the death of `pid` too */
+	/* A fresh interpreter for another program, under another uid. init makes sure that it
+	 * has no child, dead or alive, and fails otherwise. */
+	INIT_RENEW_INTERPRETER = 6,
 };
 
 struct init_limits {
@@ -57,6 +61,8 @@ struct init_limits {
 struct init_request {
 	uint32_t op;
 	int32_t pid; /* inside the sandbox; INIT_WATCH */
+	uint32_t uid; /* inside the sandbox, of the interpreter or command to be started */
+	uint32_t zero;
 	struct init_limits limits;
 };
 

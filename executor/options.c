@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/spawn.h"
 #include "common/settings.h"
 #include "executor/run/profile.h"
 
@@ -97,6 +98,9 @@ static const struct setting table[] = {
 	NUMBER(environment_idle_ms, 0, 0, "1800000",
 	       "an environment that nobody uses for so long is ended; 0: never, ms"),
 	NUMBER(pool, 1, 256, "8", "sandboxes that are kept ready"),
+	NUMBER(one_shot_reuse, 1, SANDBOX_USERS_MAX, "12",
+	       "one-shots that a sandbox serves one after the other, each under a uid of its own; "
+	       "1: a new sandbox for each"),
 	NUMBER(running, 0, 1024, "0",
 	       "runs at the same time; 0: as many as all sandboxes' memory has room for where each "
 	       "uses half of its limit, 16 to 512"),

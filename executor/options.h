@@ -20,6 +20,7 @@ struct options {
 	char *environments_at_start;
 	uint64_t environment_zygotes, environment_pool, environment_idle_ms;
 	uint64_t pool;
+	uint64_t one_shot_reuse;
 	uint64_t running, running_per_client; /* 0: by the machine's size, see machine.h */
 	uint64_t queue, queue_per_client;
 	uint64_t queue_ms;

@@ -90,10 +90,9 @@ static int empty_bounding_set(const struct child_plan *plan)
 
 static int change_ids(const struct child_plan *plan)
 {
-	(void)plan;
-	if (setresgid(SANDBOX_USER_UID, SANDBOX_USER_UID, SANDBOX_USER_UID))
+	if (setresgid(plan->uid, plan->uid, plan->uid))
 		return -errno;
-	return setresuid(SANDBOX_USER_UID, SANDBOX_USER_UID, SANDBOX_USER_UID) ? -errno : 0;
+	return setresuid(plan->uid, plan->uid, plan->uid) ? -errno : 0;
 }
 
 /* Leaving a uid other than 0 keeps the capabilities: they go here. */
@@ -152,9 +151,8 @@ static int try_to_regain(const struct child_plan *plan)
 {
 	AUTO_FD written = -1;
 
-	(void)plan;
-	if (!setuid(0) || !setresuid(0, 0, 0) || !setgid(0) || getuid() != SANDBOX_USER_UID ||
-	    geteuid() != SANDBOX_USER_UID || getegid() != SANDBOX_USER_UID)
+	if (!setuid(0) || !setresuid(0, 0, 0) || !setgid(0) || getuid() != plan->uid ||
+	    geteuid() != plan->uid || getegid() != plan->uid || !setuid(plan->uid ^ 1))
 		return -EUCLEAN;
 	if (!unshare(CLONE_NEWUSER) || !unshare(CLONE_NEWNS) || !chroot("/"))
 		return -EUCLEAN;

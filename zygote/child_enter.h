@@ -3,9 +3,11 @@
 #define VIVARIUM_CHILD_ENTER_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct child_plan {
 	int keep_fd;         /* the one descriptor above 2 that stays open; -1: none */
+	uid_t uid;           /* and gid, inside the sandbox */
 	uint64_t processes;  /* rlimit */
 	int *ret_listener;   /* where to put the seccomp notification's listener; NULL: no seccomp notification */
 };

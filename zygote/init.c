@@ -158,7 +158,7 @@ static void forget_signals(const struct init *init)
 	(void)sigprocmask(SIG_SETMASK, &init->signals, NULL);
 }
 
-static void start_interpreter(struct init *init, const struct init_limits *limits)
+static void start_interpreter(struct init *init, const struct init_request *request)
 {
 	python_before_fork();
 	pid_t pid = fork();
@@ -168,7 +168,7 @@ static void start_interpreter(struct init *init, const struct init_limits *limit
 	if (pid == 0) {
 		python_after_fork_child();
 		forget_signals(init);
-		interpreter_main(init->socket, init->mailbox, limits);
+		interpreter_main(init->socket, init->mailbox, request->uid, &request->limits);
 	}
 	python_after_fork_parent();
 	watch(init, pid);
@@ -188,11 +188,14 @@ static char *read_command(int fd)
 }
 
 static _Noreturn void become_command(const struct init *init, const int fds[PACKET_FDS_MAX],
-				     const struct init_limits *limits)
+				     const struct init_request *request)
 {
+	const struct init_limits *limits = &request->limits;
 	const char *step = "";
 	char *command = read_command(fds[3]);
-	struct child_plan plan = { .keep_fd = -1, .processes = limits->processes };
+	struct child_plan plan = { .keep_fd = -1,
+				   .uid = request->uid,
+				   .processes = limits->processes };
 
 	const struct rlimit files = { limits->open_files, limits->open_files };
 	const struct rlimit bytes = { limits->file_bytes, limits->file_bytes };
@@ -212,12 +215,12 @@ static _Noreturn void become_command(const struct init *init, const int fds[PACK
 }
 
 static void start_command(struct init *init, const int fds[PACKET_FDS_MAX],
-			  const struct init_limits *limits)
+			  const struct init_request *request)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		become_command(init, fds, limits);
+		become_command(init, fds, request);
 	for (size_t i = 0; i < PACKET_FDS_MAX; i++)
 		close(fds[i]);
 	if (pid > 0)
@@ -238,6 +241,15 @@ static void reap(struct init *init)
 			tell(init, EVENT_DIED, pid, status);
 }
 
+/* Whoever has children dies with them only: what the last program left would meet the
+ * next one. The executor has counted before; this is the same by another way. */
+static void be_alone(struct init *init)
+{
+	reap(init);
+	if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD)
+		fail(init, "be alone for the next program", -EBUSY);
+}
+
 static void obey(struct init *init)
 {
 	struct init_request request;
@@ -254,15 +266,19 @@ static void obey(struct init *init)
 		if (count != PACKET_FDS_MAX)
 			fail(init, "receive the mounts", -EBADMSG);
 		finish_sandbox(init, fds);
-		start_interpreter(init, &request.limits);
+		start_interpreter(init, &request);
 		break;
 	case INIT_START_INTERPRETER:
-		start_interpreter(init, &request.limits);
+		start_interpreter(init, &request);
+		break;
+	case INIT_RENEW_INTERPRETER:
+		be_alone(init);
+		start_interpreter(init, &request);
 		break;
 	case INIT_START_COMMAND:
 		if (count != PACKET_FDS_MAX)
 			fail(init, "receive the command", -EBADMSG);
-		start_command(init, fds, &request.limits);
+		start_command(init, fds, &request);
 		break;
 	case INIT_WATCH:
 		watch(init, request.pid);

@@ -37,11 +37,12 @@ static _Noreturn void give_up(int init_socket, const char *step, int error)
 	_exit(EXIT_SETUP);
 }
 
-static void enter(int init_socket, const struct init_limits *limits)
+static void enter(int init_socket, uid_t uid, const struct init_limits *limits)
 {
 	int listener = -1;
 	const char *step = "";
 	struct child_plan plan = { .keep_fd = init_socket,
+				   .uid = uid,
 				   .processes = limits->processes,
 				   .ret_listener = &listener };
 	int error = child_enter(&plan, &step);
@@ -183,13 +184,13 @@ static long say_and_wait(void *argument)
 	return notification_send(saying->note, saying->flags);
 }
 
-_Noreturn void interpreter_main(int init_socket, struct mailbox *mailbox,
+_Noreturn void interpreter_main(int init_socket, struct mailbox *mailbox, uid_t uid,
 				const struct init_limits *limits)
 {
 	struct stdio_identity given, found;
 	struct saying saying = { .note = NOTE_READY };
 
-	enter(init_socket, limits);
+	enter(init_socket, uid, limits);
 	python_attach(&(struct python_host){ .mailbox = mailbox, .ask = notification_ask });
 	for (;;) {
 		switch (python_wait(say_and_wait, &saying)) {

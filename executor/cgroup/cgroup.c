@@ -255,9 +255,9 @@ int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64
 	return 0;
 }
 
-void cgroup_reset_peak(const struct cgroup *cgroup)
+int cgroup_reset_peak(const struct cgroup *cgroup)
 {
-	(void)reset_peak(cgroup);
+	return !cgroup->version || reset_peak(cgroup) ? 0 : -EOPNOTSUPP;
 }
 
 int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usage)

@@ -83,9 +83,9 @@ int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64
 
 int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usage);
 
-/* Let the peak begin again at what is used now. Where the kernel cannot do that
- * (cgroup v2 before Linux 6.12) it stays the peak since creation. */
-void cgroup_reset_peak(const struct cgroup *cgroup);
+/* Let the peak begin again at what is used now. 0; or -errno where the kernel cannot do
+ * that (cgroup v2 before Linux 6.12), and it stays the peak since creation. */
+int cgroup_reset_peak(const struct cgroup *cgroup);
 
 /* How many tasks (processes and threads) it has; -ENOTSUP without cgroups, or
  * -errno. */

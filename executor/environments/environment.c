@@ -163,6 +163,7 @@ int environment_start(struct environment *environment)
 							.zygote_pool = environment->zygotes,
 							.slots = config->slots,
 							.size = config->ready,
+							.programs = config->one_shot_reuse,
 							.available = config->available,
 							.context = config->context },
 				 &environment->pool);

@@ -30,6 +30,7 @@ struct environment_config {
 	int program;                    /* the zygote's executable */
 	uid_t uid;                      /* the zygotes' own */
 	size_t zygotes, ready;          /* of each */
+	unsigned one_shot_reuse;        /* see pool.h */
 	uint64_t zygote_forks, zygote_age_ms;
 	uint64_t cold_deaths;
 	uint64_t idle_ms;               /* ended after so long without a holder; 0: never */

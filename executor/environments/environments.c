@@ -85,6 +85,7 @@ static struct environment_config config_of_each(struct environments *all)
 		.uid = (uid_t)options->uid_base,
 		.zygotes = options->environment_zygotes,
 		.ready = options->environment_pool,
+		.one_shot_reuse = (unsigned)options->one_shot_reuse,
 		.zygote_forks = options->zygote_forks,
 		.zygote_age_ms = options->zygote_age_ms,
 		.cold_deaths = 3,

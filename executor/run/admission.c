@@ -88,7 +88,7 @@ static bool is_held_up(const struct admission *admission, const struct waiter *w
 
 static bool has_sandbox(const struct waiter *waiter)
 {
-	return !waiter->pool || pool_ready(waiter->pool);
+	return !waiter->pool || pool_has(waiter->pool, waiter->loan);
 }
 
 static bool has_share(const struct admission *admission, const struct waiter *waiter)
@@ -138,7 +138,7 @@ static void let_in(struct admission *admission, struct waiter *waiter)
 	struct sandbox *sandbox = NULL;
 
 	if (waiter->pool)
-		sandbox = pool_take(waiter->pool);
+		sandbox = pool_take(waiter->pool, waiter->loan);
 	if (waiter->runs) {
 		count_run(admission, waiter, 1);
 		count_rival(waiter, 1);

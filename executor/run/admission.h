@@ -49,6 +49,7 @@ struct waiter {
 	struct pool *pool; /* granted() gets a sandbox of it, which is the waiter's; NULL: none */
 	const char *client; /* its address, until it has left; not ended by NUL */
 	size_t client_length; /* 0: it is not counted */
+	bool loan;          /* the sandbox goes back by pool_give_back() */
 	bool runs;          /* takes a running place, to be given back with admission_leave() */
 	void (*granted)(struct waiter *waiter, struct sandbox *sandbox);
 	void (*expired)(struct waiter *waiter);

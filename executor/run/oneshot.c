@@ -26,8 +26,27 @@ struct oneshot {
 	struct run *run;
 };
 
-/* The sandbox is killed before the answer leaves; reaping may follow it. */
-static void let_go(struct oneshot *oneshot)
+/* Its sandbox may serve another program: it met no limit and did not crash. */
+static bool ended_well(const struct outcome *outcome)
+{
+	return outcome->remains == REMAINS_IDLE &&
+	       (outcome->reason == REASON_NONE || outcome->reason == REASON_EXCEPTION ||
+		outcome->reason == REASON_EXIT);
+}
+
+/* The program is killed before the answer leaves; reaping may follow it. */
+static void leave_sandbox(struct oneshot *oneshot, bool good)
+{
+	struct pool *pool = environment_pool(oneshot->environment);
+
+	if (pool)
+		pool_give_back(pool, oneshot->sandbox, good);
+	else
+		sandbox_kill(oneshot->sandbox);
+	oneshot->sandbox = NULL;
+}
+
+static void let_go(struct oneshot *oneshot, bool good)
 {
 	struct executor *executor = oneshot->executor;
 
@@ -35,8 +54,7 @@ static void let_go(struct oneshot *oneshot)
 	loop_clear_timer(executor->loop, &oneshot->timer);
 	run_free(oneshot->run);
 	if (oneshot->sandbox) {
-		sandbox_kill(oneshot->sandbox);
-		oneshot->sandbox = NULL;
+		leave_sandbox(oneshot, good);
 		admission_leave(executor->admission, &oneshot->waiter);
 	}
 	environment_release(oneshot->environment);
@@ -45,7 +63,7 @@ static void let_go(struct oneshot *oneshot)
 
 static void on_cancel(struct call *call)
 {
-	let_go(call->context);
+	let_go(call->context, false);
 }
 
 /* The program waits when nobody reads what it writes. */
@@ -112,7 +130,7 @@ static void on_finished(void *context, const struct outcome *run_outcome)
 	log_outcome(call, &outcome);
 	import_note(oneshot->executor->environments, &outcome, note);
 	int error = outcome_put(&outcome, &fields);
-	let_go(oneshot);
+	let_go(oneshot, ended_well(&outcome));
 	if (error)
 		req_refuse_internal(call, "render the outcome", error);
 	else
@@ -147,7 +165,7 @@ static void begin(struct oneshot *oneshot)
 							       .context = oneshot } },
 			      &oneshot->run);
 	if (error) {
-		let_go(oneshot);
+		let_go(oneshot, false);
 		req_refuse_internal(call, "start the run", error);
 	} else if (oneshot->streams) {
 		tell_start(oneshot);
@@ -161,7 +179,7 @@ static void on_late(struct loop_timer *timer)
 	struct oneshot *oneshot = LOOP_OWNER(timer, struct oneshot, timer);
 	struct call *call = oneshot->call;
 
-	let_go(oneshot);
+	let_go(oneshot, false);
 	call_refuse_busy(call, REFUSAL_INTERNAL, "The files did not come in time.", 1000);
 }
 
@@ -187,7 +205,7 @@ static void offer_workspace(struct oneshot *oneshot)
 	if (error) {
 		if (fd >= 0)
 			close(fd);
-		let_go(oneshot);
+		let_go(oneshot, false);
 		req_refuse_internal(call, "share the workspace", error);
 		return;
 	}
@@ -213,7 +231,7 @@ static void refuse_busy(struct oneshot *oneshot, const char *message)
 	uint64_t retry_ms = admission_retry_ms(oneshot->executor->admission);
 
 	oneshot->executor->counters[COUNTER_REFUSED]++;
-	let_go(oneshot);
+	let_go(oneshot, false);
 	call_refuse_busy(call, REFUSAL_BUSY, message, retry_ms);
 }
 
@@ -260,6 +278,7 @@ void oneshot_handle(void *context, struct call *call)
 		.pool = environment_pool(environment),
 		.client = (const char *)client.value,
 		.client_length = client.length,
+		.loan = true,
 		.runs = true,
 		.granted = on_granted,
 		.expired = on_expired,

@@ -36,10 +36,16 @@ int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t 
 /* 1 if a limit of the file system has been reached, else 0. */
 int workspace_full(const struct workspace *workspace);
 
-/* What tells whether anything in it has ever been made or changed since. */
+/* What tells whether anything in it has ever been made or changed since. Times alone would
+ * not: before Linux 6.13 all changes of a few ms have the same one. */
 struct workspace_mark {
 	uint64_t inode;
-	struct timespec changed[3];
+	struct folder_mark {
+		mode_t mode;
+		uid_t uid;
+		gid_t gid;
+		struct timespec changed, modified;
+	} folders[3];
 };
 
 /* 0 or -errno. */
@@ -50,6 +56,10 @@ int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret
 int workspace_keep(struct workspace *workspace, struct workspace_mark *ret_mark);
 /* False, now and ever after, also if what was made is gone again. */
 bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark);
+
+/* Give the folders, which are untouched, to another owner, and mark them again. 0 or -errno. */
+int workspace_hand_over(const struct workspace *workspace, uid_t uid, gid_t gid,
+			struct workspace_mark *mark);
 
 /* Remove everything in the workspace folder, whatever the program made there.
  * Only while no process of the sandbox that could add to it lives; what the application

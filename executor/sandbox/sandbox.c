@@ -150,7 +150,7 @@ int sandbox_weigh(struct sandbox *sandbox, uint64_t weight)
 
 void sandbox_reset_peak(struct sandbox *sandbox)
 {
-	cgroup_reset_peak(sandbox->cgroup);
+	(void)cgroup_reset_peak(sandbox->cgroup);
 }
 
 struct cgroup_usage sandbox_seen_usage(const struct sandbox *sandbox)
@@ -250,6 +250,12 @@ int sandbox_restore(struct sandbox *sandbox, size_t drop, bool *ret_fresh)
 	return sandbox_dispatch(
 		sandbox,
 		&(struct happening){ .event = ON_RESTORE, .count = drop, .ret_fresh = ret_fresh });
+}
+
+int sandbox_renew(struct sandbox *sandbox, unsigned programs)
+{
+	return sandbox_dispatch(sandbox,
+				&(struct happening){ .event = ON_RENEW, .count = programs });
 }
 
 void sandbox_kill(struct sandbox *sandbox)

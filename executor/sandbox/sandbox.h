@@ -219,6 +219,16 @@ int sandbox_restore(struct sandbox *sandbox, size_t drop, bool *ret_fresh);
 /* Let the next sandbox_restore() empty the workspace, once the program is dead. */
 void sandbox_clear_workspace(struct sandbox *sandbox);
 
+/* Kill the idle interpreter and make the sandbox as new for another program, which gets
+ * a uid that none before had; at most `programs` (to SANDBOX_USERS_MAX) in all. 0 and
+ * idle() follows, or died() where what this one left is more than a new program may
+ * find: then only sandbox_kill() is left. -errno at once if that shows already, and
+ * then too. */
+int sandbox_renew(struct sandbox *sandbox, unsigned programs);
+
+/* Has a program run in it? */
+bool sandbox_is_used(const struct sandbox *sandbox);
+
 /* Kill everything in it at once; it is gone for the owner. What is left (reaping,
  * directories) goes on by itself. */
 void sandbox_kill(struct sandbox *sandbox);

@@ -16,6 +16,7 @@ int sandbox_ask_init(struct sandbox *sandbox, enum init_op op, pid_t pid, const 
 	struct init_request request = {
 		.op = op,
 		.pid = pid,
+		.uid = SANDBOX_USER_UID + sandbox->user,
 		.limits = { .processes = sandbox_process_rlimit(sandbox) },
 	};
 

@@ -1,7 +1,6 @@
 /* The life of a sandbox: one table that says, for each state and each event, what is
- * done, which state comes next, and what the owner is told then. docs/ARCHITECTURE.md
- * has its picture.
- */
+ * done, which state comes next, and what the owner is told then. A picture of it is in
+ * docs/ARCHITECTURE.md. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -150,6 +149,7 @@ static const struct transition table[SANDBOX_STATES][SANDBOX_EVENTS] = {
 		[ON_FORK] = GO(fork_begin, SANDBOX_FORKS),
 		[ON_JOIN] = GO(fork_kill, SANDBOX_JOINS),
 		[ON_RESTORE] = STARTS_KILLING,
+		[ON_RENEW] = GO(renew_begin, SANDBOX_EXPIRES),
 		[ON_INTERPRETER_DIED] = IS_DEAD,
 		[ON_ORIGINAL_DIED] = GO(NULL, SANDBOX_IDLE),
 	},
@@ -263,6 +263,18 @@ static const struct transition table[SANDBOX_STATES][SANDBOX_EVENTS] = {
 	},
 	[SANDBOX_CLEARS] = {
 		[ON_TASK_DONE] = GO(restore_resume, SANDBOX_STARTS, .step = "go back"),
+	},
+	[SANDBOX_EXPIRES] = {
+		[ON_INTERPRETER_DIED] = GO(renew_prove, SANDBOX_RENEWS, NULL, SANDBOX_DEAD,
+			tell_died, "renew it"),
+		[ON_LATE] = GIVES_UP,
+	},
+	[SANDBOX_RENEWS] = {
+		[ON_LISTENING] = GO(renew_listen, SANDBOX_RENEWS, NULL, SANDBOX_DEAD,
+			tell_died, "listen to its interpreter"),
+		[ON_STRANGER_READY] = BECOMES_IDLE(program_adopt_interpreter, SANDBOX_RENEWS),
+		[ON_READY] = BECOMES_IDLE(program_is_idle, SANDBOX_RENEWS),
+		[ON_INTERPRETER_DIED] = IS_DEAD,
 	},
 	[SANDBOX_FAILED] = {
 		[ON_KILL] = GO(teardown_kill, SANDBOX_DIES, NULL, SANDBOX_TEARS),

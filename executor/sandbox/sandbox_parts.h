@@ -71,6 +71,8 @@ struct sandbox {
 	struct zygote_pool *zygote_pool;
 	int slot;
 	struct limits limits;
+	unsigned user;        /* which of its programs this is, from 0: it says their uid */
+	pid_t user_inside;    /* the id of the last one's interpreter */
 	struct cgroup *cgroup;
 	struct cgroup_usage seen;
 	uint64_t room; /* its cgroup's process limit now */
@@ -194,7 +196,7 @@ void target_accept(struct target *target, const struct notification *note);
 int target_answer(struct sandbox *sandbox, struct target *target, int64_t order);
 bool target_is_alive(const struct target *target);
 void target_kill(const struct target *target);
-/* How early the kernel ends it when memory is short (scores.h). */
+/* How early the kernel ends it when memory is short (spawn.h). */
 void target_score(const struct target *target, int oom_score_adj);
 void target_forget(struct target *target);
 
@@ -245,6 +247,10 @@ sandbox_action checkpoint_make, checkpoint_keep, checkpoint_keep_and_idle, resto
 
 sandbox_action fork_begin, fork_adopt, fork_adopt_and_idle, fork_original_is_ready,
 	fork_original_is_ready_and_idle, fork_none, fork_kill, fork_join, fork_gone, fork_swept;
+
+/* -- sandbox_renew.c: the next program ----------------------------------------------------------- */
+
+sandbox_action renew_begin, renew_prove, renew_listen;
 
 /* -- sandbox_teardown.c ----------------------------------------------------------------------------- */
 

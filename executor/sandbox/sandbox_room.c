@@ -5,7 +5,9 @@
  * raised only while we make one more. */
 #include "executor/sandbox/sandbox_parts.h"
 
-enum { UID_OF_USER, UID_OF_INIT };
+/* Of a slot's uids the programs have the first ones, init the last one. */
+enum { UID_OF_INIT = SLOT_UIDS - 1 };
+_Static_assert((int)SANDBOX_USERS_MAX <= (int)UID_OF_INIT, "a uid for each program and init");
 
 enum { PROCESSES_OF_OURS = 2 }; /* init and interpreter */
 
@@ -16,7 +18,7 @@ static uid_t host_uid(const struct sandbox *sandbox, unsigned offset)
 
 uid_t sandbox_uid(const struct sandbox *sandbox)
 {
-	return host_uid(sandbox, UID_OF_USER);
+	return host_uid(sandbox, sandbox->user);
 }
 
 uid_t sandbox_init_uid(const struct sandbox *sandbox)

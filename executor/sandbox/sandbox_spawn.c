@@ -94,13 +94,14 @@ static int write_map(pid_t pid, const char *file, const char *text)
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-/* Two ids inside, on the sandbox's own uids outside; groups alike. */
+/* init's id and the programs', on the sandbox's own uids outside; groups alike. */
 static int map_ids(const struct sandbox *sandbox)
 {
 	char map[96];
 
-	snprintf(map, sizeof map, "%d %u 1\n%d %u 1\n", SANDBOX_INIT_UID, sandbox_init_uid(sandbox),
-		 SANDBOX_USER_UID, sandbox_uid(sandbox));
+	snprintf(map, sizeof map, "%d %u 1\n%d %u %d\n", SANDBOX_INIT_UID,
+		 sandbox_init_uid(sandbox), SANDBOX_USER_UID, sandbox_uid(sandbox),
+		 SANDBOX_USERS_MAX);
 	int error = write_map(sandbox->init_pid, "setgroups", "deny");
 	if (!error)
 		error = write_map(sandbox->init_pid, "uid_map", map);

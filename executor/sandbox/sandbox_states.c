@@ -28,6 +28,8 @@ const char *sandbox_state_name(enum sandbox_state state)
 		[SANDBOX_JOIN_SWEEPS] = "what its fork left is being killed",
 		[SANDBOX_SWEEPS] = "its program is being killed",
 		[SANDBOX_CLEARS] = "its workspace is being emptied",
+		[SANDBOX_EXPIRES] = "its last program is being killed",
+		[SANDBOX_RENEWS] = "is being renewed",
 		[SANDBOX_FAILED] = "has failed",
 		[SANDBOX_DIES] = "dies",
 		[SANDBOX_TEARS] = "is being taken apart",
@@ -48,6 +50,7 @@ const char *sandbox_event_name(enum sandbox_event event)
 		[ON_FORK] = "fork",
 		[ON_JOIN] = "join",
 		[ON_RESTORE] = "restore",
+		[ON_RENEW] = "renew",
 		[ON_KILL] = "kill",
 		[ON_READY] = "ready",
 		[ON_NO_COPY] = "ready, no copy",
@@ -103,6 +106,8 @@ static const struct deadline {
 	[SANDBOX_JOINS] = { 5000, NULL },
 	[SANDBOX_JOIN_SWEEPS] = { 5000, "kill its program in time" },
 	[SANDBOX_SWEEPS] = { 5000, "kill its program in time" },
+	[SANDBOX_EXPIRES] = { 5000, NULL },
+	[SANDBOX_RENEWS] = { 10000, "start its interpreter in time" },
 	[SANDBOX_DIES] = { 30000, NULL },
 };
 

@@ -38,6 +38,8 @@ enum sandbox_state {
 	SANDBOX_JOIN_SWEEPS, /* what it left is being killed */
 	SANDBOX_SWEEPS, /* the program is being killed, to go back */
 	SANDBOX_CLEARS, /* its workspace is being emptied, beside the loop */
+	SANDBOX_EXPIRES, /* the program is being killed, to make room for another */
+	SANDBOX_RENEWS,  /* the interpreter for that starts */
 	/* From here on nothing but the end can be reached. */
 	SANDBOX_FAILED, /* the owner has been told, and must kill it */
 	SANDBOX_DIES,   /* killed: until all that is out has come home */
@@ -56,6 +58,7 @@ enum sandbox_event {
 	ON_FORK,
 	ON_JOIN,
 	ON_RESTORE,
+	ON_RENEW,
 	ON_KILL,
 	/* What a process of the program says, HOSTILE. Ignored where the table has nothing:
 	 * whoever said it waits until it is killed. */

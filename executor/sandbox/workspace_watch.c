@@ -74,7 +74,7 @@ static int next_inode(const struct workspace *workspace, uint64_t *ret_inode)
 	return 0;
 }
 
-int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark)
+static int mark_changes(const struct workspace *workspace, struct workspace_mark *ret_mark)
 {
 	for (size_t i = 0; i < WORKSPACE_FOLDERS; i++) {
 		struct stat info;
@@ -82,9 +82,30 @@ int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret
 		if (fstatat(workspace->filesystem, workspace_folders[i].name, &info,
 			    AT_SYMLINK_NOFOLLOW))
 			return -errno;
-		ret_mark->changed[i] = info.st_ctim;
+		ret_mark->folders[i] = (struct folder_mark){ .mode = info.st_mode,
+							     .uid = info.st_uid,
+							     .gid = info.st_gid,
+							     .changed = info.st_ctim,
+							     .modified = info.st_mtim };
 	}
-	return next_inode(workspace, &ret_mark->inode);
+	return 0;
+}
+
+int workspace_mark(const struct workspace *workspace, struct workspace_mark *ret_mark)
+{
+	int error = mark_changes(workspace, ret_mark);
+
+	return error ? error : next_inode(workspace, &ret_mark->inode);
+}
+
+int workspace_hand_over(const struct workspace *workspace, uid_t uid, gid_t gid,
+			struct workspace_mark *mark)
+{
+	for (size_t i = 0; i < WORKSPACE_FOLDERS; i++)
+		if (fchownat(workspace->filesystem, workspace_folders[i].name, uid, gid,
+			     AT_SYMLINK_NOFOLLOW))
+			return -errno;
+	return mark_changes(workspace, mark);
 }
 
 /* Has what was kept been left alone? */
@@ -97,6 +118,18 @@ static bool is_quiet(const struct workspace *workspace)
 	return read(workspace->watch, event, sizeof event) < 0 && errno == EAGAIN;
 }
 
+static bool is_same_time(struct timespec one, struct timespec other)
+{
+	return one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec;
+}
+
+static bool is_same_folder(const struct folder_mark *one, const struct folder_mark *other)
+{
+	return one->mode == other->mode && one->uid == other->uid && one->gid == other->gid &&
+	       is_same_time(one->changed, other->changed) &&
+	       is_same_time(one->modified, other->modified);
+}
+
 bool workspace_is_untouched(const struct workspace *workspace, struct workspace_mark *mark)
 {
 	struct workspace_mark now;
@@ -104,8 +137,7 @@ bool workspace_is_untouched(const struct workspace *workspace, struct workspace_
 	if (workspace_mark(workspace, &now) || now.inode != mark->inode + 1 || !is_quiet(workspace))
 		return false;
 	for (size_t i = 0; i < WORKSPACE_FOLDERS; i++)
-		if (now.changed[i].tv_sec != mark->changed[i].tv_sec ||
-		    now.changed[i].tv_nsec != mark->changed[i].tv_nsec)
+		if (!is_same_folder(&now.folders[i], &mark->folders[i]))
 			return false;
 	mark->inode = now.inode;
 	return true;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/owned.h"
+#include "common/spawn.h"
 
 /* Where the template is put together; only this mount namespace sees it. */
 static const char place[] = "/tmp";
@@ -48,12 +49,19 @@ static const char *const empty_folders[] = {
 	"proc", "workspace", "tmp", "dev", "dev/shm", "etc", "usr", "var", "run", "home",
 };
 
+/* All that programs can be have one name. */
+#define USER(id) "user:x:" id ":" id ":user:/workspace:/bin/sh\n"
+#define GROUP(id) "user:x:" id ":\n"
+#define EACH(what)                                                                                 \
+	what("1000") what("1001") what("1002") what("1003") what("1004") what("1005") what("1006") \
+		what("1007") what("1008") what("1009") what("1010") what("1011")
+_Static_assert(SANDBOX_USER_UID == 1000 && SANDBOX_USERS_MAX == 12, "EACH() names them");
+
 static const struct {
 	const char *path, *text;
 } etc_files[] = {
-	{ "etc/passwd", "user:x:1000:1000:user:/workspace:/bin/sh\n"
-			"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
-	{ "etc/group", "user:x:1000:\nnogroup:x:65534:\n" },
+	{ "etc/passwd", EACH(USER) "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
+	{ "etc/group", EACH(GROUP) "nogroup:x:65534:\n" },
 	{ "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" },
 	{ "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n" },
 	{ "etc/resolv.conf", "" },

@@ -69,6 +69,8 @@ def rows(options):
         yield f"floor_{c}", f"GET /api/, {c} at once", lambda s, c=c: requests(options.url, s, c, ["GET", "/api/"])
     for c in (1, 8, 64):
         yield f"one_shot_{c}", f"one-shot print(1), {c} at once", lambda s, c=c: requests(options.url, s, c, ONE_SHOT)
+    for c in (1, 8) if options.new_url else ():
+        yield f"one_shot_new_{c}", f"the same, a new sandbox for each, {c} at once", lambda s, c=c: requests(options.new_url, s, c, ONE_SHOT)
     for c in (1, 8, 64) if options.against else ():
         yield f"against_{c}", f"the same of {options.against}, {c} at once", lambda s, c=c: requests(options.against, s, c, options.request)
     for pause in (20, 500):
@@ -125,11 +127,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json")
     parser.add_argument("--against", help="another service, for the same one-shots")
+    parser.add_argument("--new-url", help="the same service where no sandbox is reused")
     parser.add_argument("--request", help="a file with its request: METHOD, PATH, BODY and a Lua pattern of the answer, a line each")
     parser.add_argument("--rows", help="these alone, between commas")
     parser.add_argument("--environment", help="the folder of the environment data")
     options = parser.parse_args()
-    options.url = urllib.parse.urlunsplit(urllib.parse.urlsplit(options.url)[:2] + ("/", "", ""))
+    options.url, options.new_url = (
+        url and urllib.parse.urlunsplit(urllib.parse.urlsplit(url)[:2] + ("/", "", "")) for url in (options.url, options.new_url))
 
     if options.against and not options.request:
         parser.error("--against needs --request")

@@ -43,7 +43,8 @@ static int act(const char *name, struct sandbox *sandbox)
 	X(checkpoint_keep_and_idle) X(restore_begin) X(restore_clear) X(restore_resume) \
 	X(restore_failed) X(fork_begin) X(fork_adopt) X(fork_adopt_and_idle) \
 	X(fork_original_is_ready) X(fork_original_is_ready_and_idle) X(fork_none) \
-	X(fork_kill) X(fork_join) X(fork_gone) X(fork_swept) X(teardown_kill) \
+	X(fork_kill) X(fork_join) X(fork_gone) X(fork_swept) X(renew_begin) \
+	X(renew_prove) X(renew_listen) X(teardown_kill) \
 	X(teardown_kill_late) X(teardown_if_home) X(teardown_give_up_spawn)
 /* clang-format on */
 
@@ -213,6 +214,7 @@ static const struct expected table[] = {
 	{ SANDBOX_IDLE, ON_FORK, "fork_begin", SANDBOX_FORKS, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_JOIN, "fork_kill", SANDBOX_JOINS, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_RESTORE, "restore_begin", SANDBOX_SWEEPS, "", 0, NULL },
+	{ SANDBOX_IDLE, ON_RENEW, "renew_begin", SANDBOX_EXPIRES, "", 0, NULL },
 	{ SANDBOX_IDLE, ON_INTERPRETER_DIED, "job_leftovers", SANDBOX_DEAD, "x", 0, NULL },
 	{ SANDBOX_IDLE, ON_ORIGINAL_DIED, NULL, SANDBOX_IDLE, "", 0, NULL },
 	RUNS(SANDBOX_BUSY),
@@ -289,6 +291,14 @@ static const struct expected table[] = {
 
 	{ SANDBOX_SWEEPS, ON_SWEPT, "restore_clear", SANDBOX_CLEARS, "", SANDBOX_STARTS, "" },
 	{ SANDBOX_CLEARS, ON_TASK_DONE, "restore_resume", SANDBOX_STARTS, "", 0, NULL },
+
+	{ SANDBOX_EXPIRES, ON_INTERPRETER_DIED, "renew_prove", SANDBOX_RENEWS, "", SANDBOX_DEAD,
+	  "x" },
+	{ SANDBOX_EXPIRES, ON_LATE, NULL, SANDBOX_DEAD, "k", 0, NULL },
+	{ SANDBOX_RENEWS, ON_LISTENING, "renew_listen", SANDBOX_RENEWS, "", SANDBOX_DEAD, "k" },
+	STAYS_OR_IDLE(SANDBOX_RENEWS, ON_STRANGER_READY, "program_adopt_interpreter"),
+	STAYS_OR_IDLE(SANDBOX_RENEWS, ON_READY, "program_is_idle"),
+	{ SANDBOX_RENEWS, ON_INTERPRETER_DIED, "job_leftovers", SANDBOX_DEAD, "x", 0, NULL },
 
 	HOME(ON_TASK_DONE),
 	HOME(ON_TASK_FAILED),
