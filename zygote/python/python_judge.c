@@ -214,6 +214,68 @@ static PyObject *evaluate(const struct job *job, unsigned tag, const char *filen
 	return PyEval_EvalCode(code, globals, globals);
 }
 
+/* As a rule it is the name of a function, and needs no compiler; what is not found is
+ * evaluated, for the error or for a builtin. */
+static PyObject *find_entry_point(const struct job *job)
+{
+	AUTO_OBJECT *name = payload_text(job, FIELD_ENTRY_POINT);
+	PyObject *globals = python_main_globals();
+	PyObject *found =
+		name && globals && PyUnicode_IS_ASCII(name) && PyUnicode_IsIdentifier(name)
+			? PyDict_GetItemWithError(globals, name)
+			: NULL;
+
+	PyErr_Clear();
+	if (!found)
+		return evaluate(job, FIELD_ENTRY_POINT, "<entry point>");
+	return python_main_mend() < 0 ? NULL : Py_NewRef(found);
+}
+
+/* Do the keywords fit a function's parameters, which begin at `given`? Only where that is
+ * plain: see fit_input() in judge.py for the rest. */
+static bool fits(PyFunctionObject *function, Py_ssize_t given, PyObject *keywords)
+{
+	const PyCodeObject *code = (PyCodeObject *)function->func_code;
+	AUTO_OBJECT *names = PyObject_GetAttrString(function->func_code, "co_varnames");
+	Py_ssize_t first = given > code->co_posonlyargcount ? given : code->co_posonlyargcount;
+	Py_ssize_t end = code->co_argcount + code->co_kwonlyargcount, at = 0;
+	PyObject *name, *value;
+
+	if (!names || !PyTuple_CheckExact(names) || end > PyTuple_GET_SIZE(names))
+		return false;
+	while (PyDict_Next(keywords, &at, &name, &value)) {
+		Py_ssize_t i = first;
+
+		while (i < end && PyUnicode_Compare(PyTuple_GET_ITEM(names, i), name) != 0)
+			i++;
+		if (i >= end)
+			return false;
+	}
+	return true;
+}
+
+/* The input without what the callable does not take. */
+static PyObject *fit_input(PyObject *callable, PyObject *input)
+{
+	bool bound = PyMethod_Check(callable);
+	PyObject *function = bound ? PyMethod_GET_FUNCTION(callable) : callable;
+	PyObject *positional, *keywords;
+
+	if (!PyArg_ParseTuple(input, "O!O!", &PyTuple_Type, &positional, &PyDict_Type, &keywords))
+		return NULL;
+	if (PyDict_GET_SIZE(keywords) == 0)
+		return Py_NewRef(input);
+	if (PyFunction_Check(function)) {
+		PyFunctionObject *plain = (PyFunctionObject *)function;
+		bool wraps = plain->func_dict && PyDict_GET_SIZE(plain->func_dict);
+
+		if (!wraps && fits(plain, bound, keywords))
+			return Py_NewRef(input);
+		PyErr_Clear();
+	}
+	return ask("fit_input", callable, input);
+}
+
 /* No frame of ours is below the submission's. */
 static PyObject *call_with(PyObject *callable, PyObject *input)
 {
@@ -273,11 +335,11 @@ static int call(const struct job *job, struct buffer *report)
 
 	Py_CLEAR(got); /* no later EXPECT may take an earlier call's for this one's */
 
-	AUTO_OBJECT *callable = input ? evaluate(job, FIELD_ENTRY_POINT, "<entry point>") : NULL;
+	AUTO_OBJECT *callable = input ? find_entry_point(job) : NULL;
 	if (!callable)
 		return -1;
 
-	AUTO_OBJECT *fitting = ask("fit_input", callable, input);
+	AUTO_OBJECT *fitting = fit_input(callable, input);
 	got = fitting ? call_with(callable, fitting) : NULL;
 	if (!got)
 		return -1;

@@ -185,7 +185,7 @@ static bool is_usable(PyObject *stream)
 /* Is what an earlier job left unread of no concern to this one? */
 static bool has_own_input(enum job_kind kind)
 {
-	return kind == JOB_CELL || kind == JOB_CALL;
+	return kind == JOB_CELL || kind == JOB_LOAD || kind == JOB_CALL;
 }
 
 /* Would a new stream be no other than the one that nobody has touched? Making one
@@ -208,7 +208,7 @@ void python_stdio_begin(const struct job *job, bool quiet)
 
 		PyObject *stream = PySys_GetObject(rules[fd].name);
 		bool stale = fd == 0 && stream && stream == ours[fd] &&
-			     (asks || has_own_input(job->kind));
+			     (asks || (has_own_input(job->kind) && !is_as_new(fd)));
 
 		if (stale || !is_usable(stream))
 			renew(fd);
