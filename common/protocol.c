@@ -115,6 +115,7 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_GOT] = { FIELD_IS_TEXT, "got" },
 	[FIELD_EXPECTED] = { FIELD_IS_TEXT, "expected" },
 	[FIELD_EXPECTED_DATA] = { FIELD_IS_BYTES, "expected_data" },
+	[FIELD_ARGUMENTS] = { FIELD_IS_BYTES, "arguments" },
 
 	[FIELD_SESSION] = { FIELD_IS_LIST, "session" },
 	[FIELD_CREATED_MS] = { FIELD_IS_NUMBER, "created_ms" },

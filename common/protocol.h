@@ -151,6 +151,7 @@ enum field {
 	FIELD_GOT = 139,            /* text: JSON */
 	FIELD_EXPECTED = 140,       /* text: JSON */
 	FIELD_EXPECTED_DATA = 141,  /* bytes: like DATA */
+	FIELD_ARGUMENTS = 142,      /* bytes: what CASE_INPUT means, by Python's marshal */
 	/* replies */
 	FIELD_SESSION = 160,        /* list, repeated */
 	FIELD_CREATED_MS = 161,     /* u64: milliseconds since 1970 */

@@ -6,6 +6,7 @@
 enum {
 	BATCH_WALL_MS = 10000, /* expected outputs are expressions */
 	PAYLOAD_MAX = MAILBOX_PAYLOAD_MAX - 1024,
+	INPUT_BYTES_MAX = 16 << 10, /* a larger one is read by its case alone */
 };
 
 typedef enum comparer_state comparer_action(struct comparer *comparer, const void *detail);
@@ -45,6 +46,9 @@ static int put_case(const struct comparer *comparer, const struct judged *judged
 		copy_field(&judged->asked, FIELD_CASE_STDOUT, &one);
 	else if (!fields_has(judged->got.data, judged->got.length, FIELD_EXPECTED_DATA))
 		copy_field(&judged->asked, FIELD_CASE_OUTPUT, &one);
+	if (judged->calls && !compares &&
+	    judged_field(judged, FIELD_CASE_INPUT).length <= INPUT_BYTES_MAX)
+		copy_field(&judged->asked, FIELD_CASE_INPUT, &one);
 	copy_field(&judged->asked, FIELD_TOLERANCE, &one);
 	if (!error && compares && judged->got.length)
 		error = buffer_append(&one, judged->got.data, judged->got.length);
@@ -85,6 +89,7 @@ static void on_prepared_case(struct judged *judged, const struct field_view *res
 {
 	judged->needs_names =
 		judged->calls && fields_number(result->value, result->length, FIELD_NEEDS_NAMES, 0);
+	copy_field(result, FIELD_ARGUMENTS, &judged->arguments);
 	copy_field(result, FIELD_MESSAGE, &judged->verdict);
 }
 

@@ -32,6 +32,7 @@ static bool take_case(struct submission *submission, const struct field_view *li
 		return false;
 	*judged = (struct judged){ .asked = *list,
 				   .calls = call,
+				   .arguments = BUFFER_INIT(MAILBOX_REPORT_MAX),
 				   .exception = BUFFER_INIT(MAILBOX_REPORT_MAX),
 				   .got = BUFFER_INIT(2 * MAILBOX_REPORT_MAX),
 				   .printed = BUFFER_INIT(PRINTED_BYTES_MOST),
@@ -150,6 +151,7 @@ void submission_reset(struct submission *submission)
 	for (size_t i = 0; i < submission->count; i++) {
 		struct judged *judged = &submission->cases[i];
 
+		buffer_reset(&judged->arguments);
 		buffer_reset(&judged->exception);
 		buffer_reset(&judged->got);
 		buffer_reset(&judged->printed);
@@ -204,6 +206,7 @@ void submission_case_done(struct submission *submission, struct judged *judged)
 {
 	judged->progress = CASE_DONE;
 	submission->got_bytes -= judged->got.length + judged->printed.length;
+	buffer_reset(&judged->arguments);
 	buffer_reset(&judged->got);
 	buffer_shorten(&judged->printed, submission->display_bytes);
 }

@@ -19,6 +19,7 @@ struct judged {
 	enum case_progress progress;
 	bool calls;              /* a call with arguments; else a program with stdin */
 	bool needs_names;        /* its output, of the submission */
+	struct buffer arguments; /* its input, if the comparer could read it */
 	struct outcome outcome;
 	struct buffer exception; /* what of the report is passed on: the outcome's report */
 	struct buffer got;       /* for the comparison: DATA, REPR, EXPECTED_DATA, EQUAL */

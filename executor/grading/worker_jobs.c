@@ -215,6 +215,9 @@ static int run_call(struct worker *worker)
 
 	if (!error)
 		error = put(&payload, judged_field(worker->judged, FIELD_CASE_INPUT));
+	if (!error)
+		error = buffer_append(&payload, worker->judged->arguments.data,
+				      worker->judged->arguments.length);
 	return error ? error
 		     : begin_run(worker, (struct sandbox_job){ .kind = JOB_CALL,
 							       .payload = payload.data,

@@ -213,6 +213,70 @@ static void check_input(const char *input, const char *data)
 	free_probes(probes, 2);
 }
 
+static const char echo[] = "def f(*a, **k):\n    return [repr(a), repr(k)]\n";
+
+/* What PREPARE has read of it; empty if nothing. */
+static void prepare_arguments(const char *input, struct buffer *arguments)
+{
+	AUTO_BUFFER one = BUFFER_INIT(0), cases = BUFFER_INIT(0);
+	struct field_view result, field;
+	struct probe probe;
+
+	put(&one, FIELD_CASE_INPUT, input);
+	put(&one, FIELD_CASE_OUTPUT, "1");
+	put_case(&cases, &one);
+	struct probe_job job = make_job(JOB_PREPARE, &cases);
+	probe_run(&job, 1, &probe);
+	assert_int_equal(
+		fields_find(probe.report.data, probe.report.length, FIELD_CASE_RESULT, &result), 1);
+	assert_false(fields_has(result.value, result.length, FIELD_MESSAGE));
+	if (fields_find(result.value, result.length, FIELD_ARGUMENTS, &field) == 1)
+		assert_int_equal(buffer_append(arguments, field.value, field.length), 0);
+	probe_free(&probe);
+}
+
+/* CALL with arguments, and with a text that says something else. */
+static void check_arguments(const void *arguments, size_t length, const char *text,
+			    const char *data)
+{
+	AUTO_BUFFER call = BUFFER_INIT(0);
+	struct probe probes[2];
+
+	put(&call, FIELD_ENTRY_POINT, "f");
+	put(&call, FIELD_CASE_INPUT, text);
+	assert_int_equal(fields_put_bytes(&call, FIELD_ARGUMENTS, arguments, length), 0);
+	struct probe_job jobs[] = { { .kind = JOB_LOAD, .code = echo }, make_job(JOB_CALL, &call) };
+	probe_run(jobs, 2, probes);
+	assert_field(&probes[1], FIELD_DATA, data);
+	free_probes(probes, 2);
+}
+
+static void check_prepared(const char *input, const char *data)
+{
+	AUTO_BUFFER arguments = BUFFER_INIT(0);
+
+	prepare_arguments(input, &arguments);
+	check_arguments(arguments.data, arguments.length, "x=0", data);
+}
+
+static void test_prepared_inputs(void **state)
+{
+	AUTO_BUFFER none = BUFFER_INIT(0);
+
+	(void)state;
+	check_prepared("", "[\"()\",\"{}\"]");
+	check_prepared("1, 2", "[\"((1, 2),)\",\"{}\"]");
+	check_prepared("a='x', b={'k=': [1, (2,)]}, c=1-2j, d=b'x', e=None, f=True, g={1}, h=-0.0",
+		       "[\"()\",\"{'a': 'x', 'b': {'k=': [1, (2,)]}, 'c': (1-2j), 'd': b'x', "
+		       "'e': None, 'f': True, 'g': {1}, 'h': -0.0}\"]");
+	prepare_arguments("a=x", &none);
+	assert_int_equal(none.length, 0);
+	/* what cannot be read is read from the text again */
+	check_arguments("?", 1, "x=0", "[\"()\",\"{'x': 0}\"]");
+	check_arguments("N", 1, "x=0", "[\"()\",\"{'x': 0}\"]");
+	check_arguments("", 0, "x=0", "[\"()\",\"{'x': 0}\"]");
+}
+
 static void test_inputs(void **state)
 {
 	(void)state;
@@ -937,6 +1001,7 @@ int main(void)
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_load_fails),
 		cmocka_unit_test(test_inputs),
+		cmocka_unit_test(test_prepared_inputs),
 		cmocka_unit_test(test_wrong_inputs),
 		cmocka_unit_test(test_entry_points),
 		cmocka_unit_test(test_exceptions),

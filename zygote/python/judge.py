@@ -5,11 +5,13 @@
 # runs, prepare_case() and compare_case() in an interpreter that never ran it.
 
 import builtins
+import marshal
 from _ast import Add, BinOp, Call, Constant, Dict, List, Name, Set, Sub, Tuple, UAdd, UnaryOp, USub
 from math import inf as _inf
 
 DIGITS_MAX = 20000  # of an int in an input or an output: conversion is not linear
 TEXT_MAX = 16 << 10  # characters of a value that is shown
+ARGUMENTS_VERSION = 4  # of marshal, read by every CPython that a worker may have
 INPUT_RULE = (
     "it must be empty, or keyword arguments whose values are Python literals"
     ' (a=1, b=[2, 3]), or one Python literal'
@@ -227,8 +229,19 @@ def _tolerance(case):
     return value
 
 
+def _put_arguments(case, result):
+    """Reading text is dear in a fork. An input that is none fails where the program runs."""
+    try:
+        result["arguments"] = marshal.dumps(parse_input(case["input"]), ARGUMENTS_VERSION)
+    except Exception:
+        pass
+
+
 def prepare_case(case, limit=0):
     _set_digits(DIGITS_MAX)
+    result = {}
+    if "input" in case:
+        _put_arguments(case, result)
     try:
         _tolerance(case)
         if "output" in case:
@@ -236,12 +249,12 @@ def prepare_case(case, limit=0):
         elif "stdout" not in case:
             raise Unusable("there is no expected output")
     except NeedsNames:
-        return {"needs_names": 1}
+        result["needs_names"] = 1
     except Unusable as error:
-        return {"message": str(error)}
+        result["message"] = str(error)
     except Exception as error:
-        return {"message": "the expected output cannot be used: " + _say(error)}
-    return {}
+        result["message"] = "the expected output cannot be used: " + _say(error)
+    return result
 
 
 # ---- equality ------------------------------------------------------------------------------
@@ -473,7 +486,7 @@ def warm():
         fit_input(fit_input, ((), {"function": None, "arguments": None, "x": 1}))
         for value in (1, "x", [1, 2], [1.5], (1, None), {"a": 1}, {1}, object()):
             data = describe(value)[0]
-            case = {"index": 1, "data": (data or "").encode(), "output": repr(value)}
+            case = {"index": 1, "data": (data or "").encode(), "output": repr(value), "input": "a=1"}
             prepare_case(case)
             compare_case(case)
     _set_digits(digits)

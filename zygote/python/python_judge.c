@@ -7,16 +7,7 @@
 #include "zygote/python/python_source.h"
 #include "zygote/python/python_stdio.h"
 
-enum {
-	TEXT_MAX = 16 << 10, /* bytes of a value that is shown, where there is room */
-	TEXT_MIN = 16,       /* with less, nothing is shown */
-	RESULT_BYTES = 128,  /* what a result takes besides texts, and more */
-	TEXTS = 3,           /* GOT, EXPECTED, MESSAGE */
-};
-
-/* What judge.py may answer, under the names of protocol_field_name(). */
-static const unsigned result_tags[] = { FIELD_INDEX, FIELD_PASSED,   FIELD_NEEDS_NAMES,
-					FIELD_GOT,   FIELD_EXPECTED, FIELD_MESSAGE };
+#include <marshal.h> /* needs Python.h before it */
 
 static PyObject *namespace; /* judge.py's */
 
@@ -48,142 +39,6 @@ static PyObject *payload_text(const struct job *job, unsigned tag)
 	PyErr_Format(PyExc_ValueError, "the job is malformed: it has no %s",
 		     protocol_field_name(tag));
 	return NULL;
-}
-
-static PyObject *read_value(const struct field_view *field)
-{
-	const char *bytes = (const char *)field->value;
-
-	switch (protocol_field_type(field->tag)) {
-	case FIELD_IS_NUMBER:
-		return PyLong_FromUnsignedLongLong(field_number(field));
-	case FIELD_IS_TEXT:
-		return PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)field->length, "replace");
-	case FIELD_IS_BYTES:
-		return PyBytes_FromStringAndSize(bytes, (Py_ssize_t)field->length);
-	case FIELD_IS_LIST:
-	case FIELD_IS_UNKNOWN:
-		break;
-	}
-	PyErr_SetString(PyExc_ValueError, "the job is malformed: no such field in a case");
-	return NULL;
-}
-
-/* A case as a dict of its fields' names. */
-static PyObject *read_case(const struct field_view *list)
-{
-	AUTO_OBJECT *result = PyDict_New();
-	struct fields_reader reader;
-	struct field_view field;
-	int more = 0;
-
-	fields_open(&reader, list->value, list->length);
-	while (result && (more = fields_next(&reader, &field)) > 0) {
-		AUTO_OBJECT *value = read_value(&field);
-
-		if (!value ||
-		    PyDict_SetItemString(result, protocol_field_name(field.tag), value) < 0)
-			return NULL;
-	}
-	if (more < 0) {
-		PyErr_SetString(PyExc_ValueError, "the job is malformed: a case is no list");
-		return NULL;
-	}
-	return take_object(&result);
-}
-
-static void put_member(struct buffer *list, unsigned tag, PyObject *value, size_t longest)
-{
-	if (protocol_field_type(tag) != FIELD_IS_NUMBER) {
-		if (longest) /* judge.py has cut the JSON to it: only messages are cut here */
-			python_repr_put(list, tag, value, longest, REPORT_CUT_END);
-		return;
-	}
-
-	unsigned long long number = PyLong_AsUnsignedLongLong(value);
-	if (!PyErr_Occurred())
-		fields_put_number(list, tag, number);
-	PyErr_Clear();
-}
-
-/* A result for which there is no room is left out: not passed. */
-static int put_result(struct buffer *report, PyObject *result, size_t longest)
-{
-	AUTO_BUFFER list = BUFFER_INIT(0);
-
-	if (!PyDict_Check(result)) {
-		PyErr_SetString(PyExc_SystemError, "judge.py gave no result");
-		return -1;
-	}
-	for (size_t i = 0; i < sizeof result_tags / sizeof result_tags[0]; i++) {
-		unsigned tag = result_tags[i];
-		PyObject *value = PyDict_GetItemString(result, protocol_field_name(tag));
-
-		if (value)
-			put_member(&list, tag, value, longest);
-	}
-	fields_put_bytes(report, FIELD_CASE_RESULT, list.data, list.length);
-	return 0;
-}
-
-/* So much each text may take that all results fit. */
-static size_t share_room(const struct buffer *report, size_t cases)
-{
-	size_t room = report->limit ? report->limit - report->length : SIZE_MAX;
-	size_t share = room / (cases + 1); /* one is for how the job ended */
-
-	share = share > RESULT_BYTES ? (share - RESULT_BYTES) / TEXTS : 0;
-	if (share > TEXT_MAX)
-		return TEXT_MAX;
-	return share < TEXT_MIN ? 0 : share;
-}
-
-static int count_cases(const struct job *job, size_t *ret_count)
-{
-	struct fields_reader reader;
-	struct field_view field;
-	size_t count = 0;
-	int more;
-
-	fields_open(&reader, job->code, job->code_length);
-	while ((more = fields_next(&reader, &field)) > 0)
-		count += field.tag == FIELD_CASE;
-	if (more < 0) {
-		PyErr_SetString(PyExc_ValueError, "the job is malformed: it is no list of cases");
-		return -1;
-	}
-	*ret_count = count;
-	return 0;
-}
-
-static int judge_one(const struct field_view *list, const char *function, size_t longest,
-		     struct buffer *report)
-{
-	AUTO_OBJECT *one = read_case(list);
-	AUTO_OBJECT *limit = PyLong_FromSize_t(longest);
-	AUTO_OBJECT *result = one && limit ? ask(function, one, limit) : NULL;
-
-	return result ? put_result(report, result, longest) : -1;
-}
-
-/* Give every CASE of the payload to `function` of judge.py and append what it answers as
- * CASE_RESULT. 0, or -1 with an error. */
-static int judge_cases(const struct job *job, const char *function, struct buffer *report)
-{
-	struct fields_reader reader;
-	struct field_view field;
-	size_t count;
-
-	if (count_cases(job, &count) < 0)
-		return -1;
-
-	size_t longest = share_room(report, count);
-	fields_open(&reader, job->code, job->code_length);
-	while (fields_next(&reader, &field) > 0) {
-		if (field.tag == FIELD_CASE && judge_one(&field, function, longest, report) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* -- the jobs ----------------------------------------------------------------------------------- */
@@ -328,10 +183,28 @@ static bool put_value(struct buffer *report, unsigned tag, PyObject *value)
 	return false;
 }
 
+/* (positional, keywords), read by who prepared the case if that went well. */
+static PyObject *read_input(const struct job *job)
+{
+	struct field_view field;
+
+	if (fields_find(job->code, job->code_length, FIELD_ARGUMENTS, &field) == 1) {
+		PyObject *input = PyMarshal_ReadObjectFromString((const char *)field.value,
+								 (Py_ssize_t)field.length);
+
+		if (input && PyTuple_CheckExact(input))
+			return input;
+		Py_XDECREF(input);
+		PyErr_Clear();
+	}
+	AUTO_OBJECT *text = payload_text(job, FIELD_CASE_INPUT);
+
+	return text ? ask("parse_input", text, NULL) : NULL;
+}
+
 static int call(const struct job *job, struct buffer *report)
 {
-	AUTO_OBJECT *text = payload_text(job, FIELD_CASE_INPUT);
-	AUTO_OBJECT *input = text ? ask("parse_input", text, NULL) : NULL;
+	AUTO_OBJECT *input = read_input(job);
 
 	Py_CLEAR(got); /* no later EXPECT may take an earlier call's for this one's */
 
@@ -411,9 +284,9 @@ static int run(const struct job *job, PyObject *filename, struct buffer *report)
 	case JOB_EXPECT:
 		return expect(job, report);
 	case JOB_PREPARE:
-		return judge_cases(job, "prepare_case", report);
+		return python_judge_cases(job, namespace, "prepare_case", report);
 	case JOB_COMPARE:
-		return judge_cases(job, "compare_case", report);
+		return python_judge_cases(job, namespace, "compare_case", report);
 	case JOB_SCRIPT:
 	case JOB_CELL:
 	case JOB_VARIABLES:

@@ -4,6 +4,7 @@
 #define VIVARIUM_PYTHON_RUN_H
 
 #include "zygote/python/python.h"
+#include "zygote/python/python_object.h"
 
 /* -- the end ------------------------------------------------------------------------------
  *
@@ -38,14 +39,15 @@ void python_finish_stranger(int exit_code);
  *
  *   LOAD     payload: the source. Runs as main.py with the __name__ "submission",
  *            and stays, as a cell does.
- *   CALL     ENTRY_POINT, CASE_INPUT. An input that is none ends by a ValueError
- *            that names it. Report: DATA, or else REPR, and then MESSAGE if the
+ *   CALL     ENTRY_POINT, CASE_INPUT, perhaps ARGUMENTS. An input that is none ends
+ *            by a ValueError that names it. Report: DATA, or else REPR, and then MESSAGE if the
  *            value is data but too large.
  *   EXPECT   CASE_OUTPUT, after CALL in its process. Report: EXPECTED_DATA or else
  *            REPR; if this or what the call gave is no data, EQUAL, the program's
  *            own answer to got == expected, with MESSAGE if that raised.
- *   PREPARE  CASE, repeated: CASE_OUTPUT or CASE_STDOUT; TOLERANCE. Report: a
- *            CASE_RESULT for each, in order. Empty: the case can be judged.
+ *   PREPARE  CASE, repeated: CASE_INPUT with CASE_OUTPUT, or CASE_STDOUT; TOLERANCE.
+ *            Report: a CASE_RESULT for each, in order. ARGUMENTS: for CALL, unless the
+ *            input is none, or large. Nothing else: the case can be judged.
  *            NEEDS_NAMES = 1: evaluating the output without the submission raises a
  *            NameError, so that it takes JOB_EXPECT. MESSAGE: the case can never
  *            pass, and why: the output raises something else, or its value is no
@@ -66,5 +68,10 @@ int python_judge_prepare(void);
 
 /* Run a job of judging. Returns the exit code, as python_run(). */
 int python_judge_run(const struct job *job, struct buffer *report);
+
+/* Give every CASE of the payload to `function` of judge.py, whose namespace it is, and append
+ * what it answers as CASE_RESULT. 0, or -1 with an error. */
+int python_judge_cases(const struct job *job, PyObject *namespace, const char *function,
+		       struct buffer *report);
 
 #endif
