@@ -49,12 +49,11 @@ const struct workspace_folder workspace_folders[FOLDERS] = { { "workspace", 0755
 
 static int make_folder(int filesystem, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
-	if (mkdirat(filesystem, name, mode))
-		return -errno;
-
-	AUTO_FD folder = openat(filesystem, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	/* chmod too: the umask is not ours to trust */
-	return folder < 0 || fchmod(folder, mode) || fchown(folder, uid, gid) ? -errno : 0;
+	return mkdirat(filesystem, name, mode) || fchmodat(filesystem, name, mode, 0) ||
+			       fchownat(filesystem, name, uid, gid, AT_SYMLINK_NOFOLLOW)
+		       ? -errno
+		       : 0;
 }
 
 static int take_folders(struct workspace *made)

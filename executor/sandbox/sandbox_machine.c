@@ -121,17 +121,10 @@ static const struct transition table[SANDBOX_STATES][SANDBOX_EVENTS] = {
 		[ON_TASK_DONE] = GO(spawn_ask_zygote, SANDBOX_SPAWNS, .step = "ask a zygote for it"),
 	},
 	[SANDBOX_SPAWNS] = {
-		[ON_SPAWNED] = GO(spawn_place, SANDBOX_PLACES, .step = "be spawned"),
-	},
-	[SANDBOX_PLACES] = {
-		[ON_OFFERED] = GO(spawn_keep_offer, SANDBOX_OFFERED),
-		[ON_TASK_DONE] = GO(NULL, SANDBOX_PLACED),
-	},
-	[SANDBOX_OFFERED] = {
-		[ON_TASK_DONE] = GO(spawn_enter, SANDBOX_STARTS, .step = "give it its mounts"),
+		[ON_SPAWNED] = GO(spawn_map_ids, SANDBOX_PLACED, .step = "map its ids"),
 	},
 	[SANDBOX_PLACED] = {
-		[ON_OFFERED] = GO(spawn_enter_offered, SANDBOX_STARTS, .step = "give it its mounts"),
+		[ON_OFFERED] = GO(spawn_enter, SANDBOX_STARTS, .step = "give it its mounts"),
 	},
 	[SANDBOX_STARTS] = {
 		[ON_LISTENING] = GO(program_listen, SANDBOX_STARTS,

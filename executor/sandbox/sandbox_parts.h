@@ -93,7 +93,6 @@ struct sandbox {
 	struct loop_source life; /* pidfd */
 	pid_t init_pid;
 	bool init_dead;          /* not reaped yet */
-	int procfs;              /* its offer, until it is used */
 
 	/* the program */
 	struct loop_source listener;
@@ -157,8 +156,7 @@ static inline void sandbox_report(struct sandbox *sandbox, const struct happenin
 
 struct sandbox *sandbox_new(struct sandboxes *all, struct zygote_pool *zygote_pool,
 			    const struct sandbox_owner *owner, int slot);
-sandbox_action spawn_make_parts, spawn_ask_zygote, spawn_place, spawn_keep_offer, spawn_enter,
-	spawn_enter_offered;
+sandbox_action spawn_ask_zygote, spawn_map_ids, spawn_enter;
 
 /* A task beside the loop; ON_TASK_DONE or ON_TASK_FAILED follows, by step and error. */
 void sandbox_send_task(struct sandbox *sandbox, struct offload *offload,

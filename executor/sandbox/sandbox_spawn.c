@@ -83,40 +83,6 @@ static void make_parts(struct offload_task *task)
 	sandbox->error = make_socket(sandbox);
 }
 
-static int write_map(pid_t pid, const char *file, const char *text)
-{
-	char path[64];
-
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
-/* init's id and the programs', on the sandbox's own uids outside; groups alike. */
-static int map_ids(const struct sandbox *sandbox)
-{
-	char map[96];
-
-	snprintf(map, sizeof map, "%d %u 1\n%d %u %d\n", SANDBOX_INIT_UID,
-		 sandbox_init_uid(sandbox), SANDBOX_USER_UID, sandbox_uid(sandbox),
-		 SANDBOX_USERS_MAX);
-	int error = write_map(sandbox->init_pid, "setgroups", "deny");
-	if (!error)
-		error = write_map(sandbox->init_pid, "uid_map", map);
-	return error ? error : write_map(sandbox->init_pid, "gid_map", map);
-}
-
-/* The pid stays init's: nobody reaps it while the task is out. */
-static void map_init(struct offload_task *task)
-{
-	struct sandbox *sandbox = LOOP_OWNER(task, struct sandbox, task);
-
-	sandbox->step = "map its ids";
-	sandbox->error = map_ids(sandbox);
-}
-
 static void on_task(struct offload_task *task)
 {
 	struct sandbox *sandbox = LOOP_OWNER(task, struct sandbox, task);
@@ -154,7 +120,7 @@ struct sandbox *sandbox_new(struct sandboxes *all, struct zygote_pool *zygote_po
 	sandbox->limits = all->config.limits;
 	sandbox->workspace = WORKSPACE_CLOSED;
 	sandbox->init.fd = sandbox->life.fd = sandbox->listener.fd = sandbox->feeder.fd = -1;
-	sandbox->mailbox_fd = sandbox->init_end = sandbox->procfs = sandbox->shared = -1;
+	sandbox->mailbox_fd = sandbox->init_end = sandbox->shared = -1;
 	sandbox->interpreter = sandbox->original = TARGET_NONE;
 	for (int i = 0; i < STREAMS; i++) {
 		sandbox->streams[i].source.fd = -1;
@@ -186,19 +152,38 @@ int spawn_ask_zygote(struct sandbox *sandbox, const struct happening *what)
 	return 0;
 }
 
-int spawn_place(struct sandbox *sandbox, const struct happening *what)
+static int write_map(pid_t pid, const char *file, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+	AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* init's id and the programs', on the sandbox's own uids outside; groups alike. */
+static int map_ids(const struct sandbox *sandbox)
+{
+	char map[96];
+
+	snprintf(map, sizeof map, "%d %u 1\n%d %u %d\n", SANDBOX_INIT_UID,
+		 sandbox_init_uid(sandbox), SANDBOX_USER_UID, sandbox_uid(sandbox),
+		 SANDBOX_USERS_MAX);
+	int error = write_map(sandbox->init_pid, "setgroups", "deny");
+	if (!error)
+		error = write_map(sandbox->init_pid, "uid_map", map);
+	return error ? error : write_map(sandbox->init_pid, "gid_map", map);
+}
+
+/* Here and not beside the loop, where it would wait behind the making of other sandboxes:
+ * it never waits itself. Nobody else reaps init, so the pid is its own. */
+int spawn_map_ids(struct sandbox *sandbox, const struct happening *what)
 {
 	int error = sandbox_watch_init(sandbox, what->pid, take_fd(what->fd));
 
-	if (!error)
-		sandbox_send_task(sandbox, sandbox->all->config.offload, map_init);
-	return error;
-}
-
-int spawn_keep_offer(struct sandbox *sandbox, const struct happening *what)
-{
-	sandbox->procfs = take_fd(what->fd);
-	return 0;
+	return error ? error : map_ids(sandbox);
 }
 
 /* It was asked to join its cgroup before, so nothing of the sandbox's is charged elsewhere;
@@ -206,20 +191,13 @@ int spawn_keep_offer(struct sandbox *sandbox, const struct happening *what)
 int spawn_enter(struct sandbox *sandbox, const struct happening *what)
 {
 	const int *mounts = sandbox->workspace.mounts;
-	AUTO_FD context = take_fd(&sandbox->procfs);
+	AUTO_FD context = take_fd(what->fd);
 	AUTO_FD proc = proc_mount(context);
 
-	(void)what;
 	if (proc < 0)
 		return proc;
 	const int fds[] = { proc, mounts[0], mounts[1], mounts[2] };
 	int error = sandbox_ask_init(sandbox, INIT_ENTER, 0, fds, 4);
 	workspace_close_mounts(&sandbox->workspace);
 	return error;
-}
-
-int spawn_enter_offered(struct sandbox *sandbox, const struct happening *what)
-{
-	(void)spawn_keep_offer(sandbox, what);
-	return spawn_enter(sandbox, what);
 }

@@ -5,8 +5,6 @@ const char *sandbox_state_name(enum sandbox_state state)
 	static const char *const names[SANDBOX_STATES] = {
 		[SANDBOX_MAKES] = "its parts are being made",
 		[SANDBOX_SPAWNS] = "is being spawned",
-		[SANDBOX_PLACES] = "is being placed",
-		[SANDBOX_OFFERED] = "has offered a procfs",
 		[SANDBOX_PLACED] = "has been placed",
 		[SANDBOX_STARTS] = "its interpreter starts",
 		[SANDBOX_IDLE] = "idle",
@@ -88,8 +86,6 @@ static const struct deadline {
 	const char *step;
 } deadlines[SANDBOX_STATES] = {
 	[SANDBOX_SPAWNS] = { 10000, "be spawned in time" }, /* a loaded machine */
-	[SANDBOX_PLACES] = { 10000, "be set up in time" },
-	[SANDBOX_OFFERED] = { 10000, "be set up in time" },
 	[SANDBOX_PLACED] = { 10000, "be set up in time" },
 	[SANDBOX_STARTS] = { 10000, "start its interpreter in time" },
 	[SANDBOX_COMMAND_KILLED] = { 5000, "end a command in time" },

@@ -15,9 +15,7 @@ struct sandbox_job;
 enum sandbox_state {
 	SANDBOX_MAKES,   /* its parts are being made, beside the loop */
 	SANDBOX_SPAWNS,  /* a zygote has been asked for its init */
-	SANDBOX_PLACES,  /* init: its ids are being mapped; it has not offered a procfs */
-	SANDBOX_OFFERED, /* it has offered its procfs, has no ids yet */
-	SANDBOX_PLACED,  /* it has its ids, has not offered a procfs */
+	SANDBOX_PLACED,  /* init has its ids, and is to offer its procfs */
 	SANDBOX_STARTS,  /* an interpreter starts, or a checkpoint wakes */
 	SANDBOX_IDLE,    /* the interpreter waits for a job */
 	SANDBOX_BUSY,    /* a job runs */

@@ -51,7 +51,6 @@ static void close_descriptors(struct sandbox *sandbox)
 			     &sandbox->feeder.fd,
 			     &sandbox->mailbox_fd,
 			     &sandbox->init_end,
-			     &sandbox->procfs,
 			     &sandbox->shared,
 			     &sandbox->command.streams[0].source.fd,
 			     &sandbox->command.streams[1].source.fd };

@@ -34,8 +34,7 @@ static int act(const char *name, struct sandbox *sandbox)
 
 /* clang-format off */
 #define ACTIONS(X) \
-	X(spawn_ask_zygote) X(spawn_place) X(spawn_keep_offer) X(spawn_enter) \
-	X(spawn_enter_offered) X(program_listen) X(program_accept) \
+	X(spawn_ask_zygote) X(spawn_map_ids) X(spawn_enter) X(program_listen) X(program_accept) \
 	X(program_adopt_interpreter) X(program_is_idle) X(job_start) X(job_give_input) \
 	X(job_drain) X(job_finish) X(job_drain_last) X(job_leftovers) X(command_start) \
 	X(command_started) X(command_kill) X(command_ended) X(command_note_end) \
@@ -195,11 +194,8 @@ struct expected {
 
 static const struct expected table[] = {
 	{ SANDBOX_MAKES, ON_TASK_DONE, "spawn_ask_zygote", SANDBOX_SPAWNS, "", 0, NULL },
-	{ SANDBOX_SPAWNS, ON_SPAWNED, "spawn_place", SANDBOX_PLACES, "", 0, NULL },
-	{ SANDBOX_PLACES, ON_OFFERED, "spawn_keep_offer", SANDBOX_OFFERED, "", 0, NULL },
-	{ SANDBOX_PLACES, ON_TASK_DONE, NULL, SANDBOX_PLACED, "", 0, NULL },
-	{ SANDBOX_OFFERED, ON_TASK_DONE, "spawn_enter", SANDBOX_STARTS, "", 0, NULL },
-	{ SANDBOX_PLACED, ON_OFFERED, "spawn_enter_offered", SANDBOX_STARTS, "", 0, NULL },
+	{ SANDBOX_SPAWNS, ON_SPAWNED, "spawn_map_ids", SANDBOX_PLACED, "", 0, NULL },
+	{ SANDBOX_PLACED, ON_OFFERED, "spawn_enter", SANDBOX_STARTS, "", 0, NULL },
 	{ SANDBOX_STARTS, ON_LISTENING, "program_listen", SANDBOX_STARTS, "", 0, NULL },
 	STAYS_OR_IDLE(SANDBOX_STARTS, ON_STRANGER_READY, "program_adopt_interpreter"),
 	STAYS_OR_IDLE(SANDBOX_STARTS, ON_READY, "program_is_idle"),
