@@ -28,4 +28,14 @@ void daemon_on_broken(void *context, struct environment *environment);
 void daemon_on_tried(struct executor *executor, bool well);
 void daemon_on_examined(struct executor *executor);
 
+/* ---- before and after the loop (start.c); what cannot be done ends the process ---- */
+
+/* What the settings' types and ranges cannot say; the log level is set. */
+void daemon_check(struct executor *executor);
+
+/* Make everything, and begin the self-test (or the trial): only what happens in the loop is
+ * missing. */
+void daemon_start(struct daemon *daemon, enum options_action action);
+void daemon_tear_down(struct daemon *daemon);
+
 #endif

@@ -2,15 +2,14 @@
 #ifndef VIVARIUM_EXECUTOR_H
 #define VIVARIUM_EXECUTOR_H
 
-#include "executor/run/admission.h"
 #include "executor/cgroup/cgroup.h"
-#include "executor/loop/offload.h"
+#include "executor/environments/environments.h"
 #include "executor/loop/loop.h"
 #include "executor/options.h"
-#include "executor/environments/environments.h"
+#include "executor/run/admission.h"
 #include "executor/sandbox/sandbox.h"
-#include "executor/server/server.h"
 #include "executor/sandbox/slots.h"
+#include "executor/server/server.h"
 #include "executor/session/cells.h"
 
 struct doctor;
@@ -53,9 +52,6 @@ void oneshot_handle(void *executor, struct call *call);
 
 /* evaluate_calls.c: FRAME_EVALUATE. */
 void evaluate_handle(void *executor, struct call *call);
-
-/* info.c: FRAME_INFO. */
-void info_handle(void *executor, struct call *call);
 
 /* session_calls.c: the FRAME_SESSION_* calls. */
 void session_handle_create(void *executor, struct call *call);

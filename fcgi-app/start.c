@@ -2,10 +2,13 @@
 #include "fcgi-app/start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <malloc.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,7 +19,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/owned.h"
+#include "fcgi-app/config.h"
+#include "fcgi-app/execution/execution.h"
+#include "fcgi-app/files/files.h"
+#include "fcgi-app/http/access.h"
+#include "fcgi-app/http/gateway.h"
 
 /* ---- the socket ----------------------------------------------------------- */
 
@@ -83,8 +92,11 @@ static int set_access(const char *path, const char *mode_text, const char *group
 	return 0;
 }
 
-int listener_open(const char *path, const char *mode, const char *group,
-		  char error[SETTINGS_ERROR_BYTES])
+/* Listen at `path` with this octal mode, and this group unless it is "". A file
+ * left by a process that is gone is replaced; a living one's is not. The
+ * descriptor, which does not block, or -errno with the reason in error[]. */
+static int listener_open(const char *path, const char *mode, const char *group,
+			 char error[SETTINGS_ERROR_BYTES])
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	AUTO_FD fd = -1;
@@ -185,7 +197,11 @@ static int verify(char error[SETTINGS_ERROR_BYTES])
 	return 0;
 }
 
-int privilege_drop(const char *user, char error[SETTINGS_ERROR_BYTES])
+/* Become `user` (when started as root; "" otherwise), with no capability in any
+ * set, no supplementary groups and no_new_privs; then try to get it back, and
+ * fail if that works. Before any thread. 0, or -errno with the reason in
+ * error[]: the process must then end. */
+static int privilege_drop(const char *user, char error[SETTINGS_ERROR_BYTES])
 {
 	int failed = bounding_set_clear();
 
@@ -211,7 +227,7 @@ int privilege_drop(const char *user, char error[SETTINGS_ERROR_BYTES])
 
 /* ---- descriptors ------------------------------------------------------------ */
 
-void descriptors_allow(void)
+static void descriptors_allow(void)
 {
 	struct rlimit limit;
 
@@ -227,9 +243,134 @@ enum { LARGE_BYTES = 128 << 10, ARENAS = 4 };
 
 /* Left to itself, malloc takes a large block that was freed as a reason to have the next
  * ones in its arenas, where a small block above keeps them. */
-void memory_give_back(void)
+static void memory_give_back(void)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 	mallopt(M_ARENA_MAX, ARENAS);
+}
+
+/* ---- serving ------------------------------------------------------------------------ */
+
+int start_failed(const char *reason)
+{
+	fprintf(stderr, "fcgi-app: %s\n", reason);
+	return 1;
+}
+
+int start_check(const struct config *config, char error[SETTINGS_ERROR_BYTES])
+{
+	struct executor_client *client;
+	int failed = executor_client_new(config->executor, &client);
+
+	if (failed) {
+		snprintf(error, SETTINGS_ERROR_BYTES,
+			 "executor must be unix:/path of a socket, not \"%.100s\"",
+			 config->executor);
+		return failed;
+	}
+	executor_client_free(client);
+	if (!access_addresses_valid(config->trusted_proxies)) {
+		snprintf(error, SETTINGS_ERROR_BYTES,
+			 "trusted_proxies must be addresses and networks such as 10.0.0.0/8, not "
+			 "\"%.100s\"",
+			 config->trusted_proxies);
+		return -EINVAL;
+	}
+	if (config->quick_threads >= config->threads) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "quick_threads must be below threads");
+		return -EINVAL;
+	}
+	if (config->upload_bytes > config->spool_bytes) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "upload_bytes must not be above spool_bytes");
+		return -EINVAL;
+	}
+	if (config->code_bytes > config->body_bytes) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "code_bytes must not be above body_bytes");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Before the first thread: what the main thread waits for goes to no other. */
+static void block_signals(void)
+{
+	sigset_t waited;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigaddset(&waited, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &waited, NULL);
+}
+
+static void wait_for_stop(void)
+{
+	sigset_t waited;
+	int received;
+
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigwait(&waited, &received);
+	log_info("event=stopping signal=%d", received);
+}
+
+/* Left by a process that was killed while it saved. */
+static void clean_user_files(const struct config *config)
+{
+	AUTO_FD fd = open(config->user_files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		files_clean(fd);
+	else
+		log_warn("event=no_user_files path=%s error=\"%s\"", config->user_files,
+			 strerror(errno));
+}
+
+int start_fastcgi(const struct config *config, char error[SETTINGS_ERROR_BYTES])
+{
+	struct workers *workers;
+	int listen_fd, failed;
+
+	listen_fd = listener_open(config->socket, config->socket_mode, config->socket_group, error);
+	if (listen_fd < 0)
+		return start_failed(error);
+	if (privilege_drop(config->user, error))
+		return start_failed(error);
+	clean_user_files(config);
+	descriptors_allow();
+	memory_give_back();
+	block_signals();
+	failed = workers_start(config, listen_fd, &workers);
+	if (failed)
+		return start_failed(strerror(-failed));
+	log_info("event=serving version=%s socket=%s executor=%s threads=%llu", VIVARIUM_VERSION,
+		 config->socket, config->executor, (unsigned long long)config->threads);
+
+	wait_for_stop();
+	/* Our successor may listen at the same path at once. */
+	unlink(config->socket);
+	if (!workers_stop(workers)) {
+		log_info("event=stopped complete=no");
+		_exit(0); /* threads still use what exit() would tear down */
+	}
+	close(listen_fd);
+	log_info("event=stopped complete=yes");
+	return 0;
+}
+
+int start_cgi(const struct config *config, char error[SETTINGS_ERROR_BYTES])
+{
+	int failed;
+
+	if (!getenv("REQUEST_METHOD"))
+		return start_failed(
+			"give --socket PATH to listen at, or run as a CGI program (try --help)");
+	if (privilege_drop(config->user, error))
+		return start_failed(error);
+	signal(SIGPIPE, SIG_IGN);
+	failed = gateway_cgi_serve(config);
+	return failed ? start_failed(strerror(-failed)) : 0;
 }

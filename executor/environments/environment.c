@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "executor/environments/environment.h"
+#include "executor/environments/environments.h"
 
 #include <errno.h>
 #include <fcntl.h>

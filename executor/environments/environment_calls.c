@@ -1,9 +1,93 @@
-#include "executor/environments/environment_calls.h"
-
+/* environment_calls.c - environments in what callers ask for, and in what they are told. */
 #include <stdio.h>
 #include <string.h>
 
+#include "common/fields.h"
+#include "executor/environments/environments.h"
+#include "executor/run/ending.h"
 #include "executor/server/request.h"
+
+/* -- told ------------------------------------------------------------------------------- */
+
+void environments_names(const struct environments *environments, const char *module,
+			size_t module_length, char *ret_text, size_t size)
+{
+	const struct environment *environment;
+	size_t used = 0;
+
+	*ret_text = '\0';
+	for (size_t i = 0; used < size && (environment = environments_at(environments, i)); i++) {
+		const struct manifest *manifest = environment_manifest(environment);
+
+		if (!module || manifest_has_module(manifest, module, module_length))
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%s",
+						 used ? ", " : "", manifest->name);
+	}
+}
+
+size_t environments_ready(const struct environments *environments)
+{
+	const struct environment *environment;
+	size_t ready = 0;
+
+	for (size_t i = 0; (environment = environments_at(environments, i)); i++)
+		if (environment_is_started(environment))
+			ready += pool_ready(environment_pool(environment));
+	return ready;
+}
+
+size_t environments_warm_zygotes(const struct environments *environments)
+{
+	const struct environment *environment;
+	size_t warm = 0;
+
+	for (size_t i = 0; (environment = environments_at(environments, i)); i++)
+		warm += environment_warm_zygotes(environment);
+	return warm;
+}
+
+static int put_lines(struct buffer *list, unsigned field, const char *lines)
+{
+	int error = 0;
+
+	for (const char *line = lines; !error && *line; line += *line == '\n') {
+		size_t length = strcspn(line, "\n");
+
+		if (length)
+			error = fields_put_bytes(list, field, line, length);
+		line += length;
+	}
+	return error;
+}
+
+static int put_one(const struct environment *environment, struct buffer *list)
+{
+	const struct manifest *manifest = environment_manifest(environment);
+	AUTO_BUFFER one = BUFFER_INIT(1 << 20);
+	int error = fields_put_text(&one, FIELD_NAME, manifest->name);
+
+	if (!error)
+		error = fields_put_bytes(&one, FIELD_CONTENT, manifest->description,
+					 strlen(manifest->description));
+	if (!error)
+		error = fields_put_number(&one, FIELD_RUNNING,
+					  environment_warm_zygotes(environment) > 0);
+	if (!error)
+		error = put_lines(&one, FIELD_PACKAGE, manifest->packages);
+	return error ? error : fields_put_bytes(list, FIELD_ENVIRONMENT_INFO, one.data, one.length);
+}
+
+int environments_put(const struct environments *environments, struct buffer *list)
+{
+	const struct environment *environment;
+	int error = 0;
+
+	for (size_t i = 0; !error && (environment = environments_at(environments, i)); i++)
+		error = put_one(environment, list);
+	return error;
+}
+
+/* -- asked for --------------------------------------------------------------------------- */
 
 enum { MODULE_NAME_MAX = 100 };
 

@@ -13,13 +13,26 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "executor/environments/environments_parts.h"
+
+enum { ENVIRONMENTS_MAX = 64 };
+
+struct environments {
+	struct environments_config config;
+	struct root_image image;
+	struct environment *base;
+	struct environment *list[ENVIRONMENTS_MAX]; /* that can be asked for, besides base */
+	size_t count;
+	struct environment *gone[ENVIRONMENTS_MAX]; /* that have holders yet, or are due */
+	size_t gone_count;
+	struct loop_source watch;
+	struct loop_timer free_later;
+};
 
 /* -- removing ----------------------------------------------------------------------------- */
 
-static void on_bury(struct loop_timer *timer)
+static void free_gone(struct loop_timer *timer)
 {
-	struct environments *all = LOOP_OWNER(timer, struct environments, bury);
+	struct environments *all = LOOP_OWNER(timer, struct environments, free_later);
 
 	for (size_t i = 0; i < all->gone_count;) {
 		struct environment *environment = all->gone[i];
@@ -38,7 +51,7 @@ static void on_unused(void *context, struct environment *environment)
 	struct environments *all = context;
 
 	(void)environment;
-	(void)loop_set_timer(all->config.loop, &all->bury, loop_now_us(), on_bury);
+	(void)loop_set_timer(all->config.loop, &all->free_later, loop_now_us(), free_gone);
 }
 
 static void on_broken(void *context, struct environment *environment)
@@ -330,6 +343,13 @@ struct environment *environments_base(const struct environments *environments)
 	return environments->base;
 }
 
+struct environment *environments_at(const struct environments *environments, size_t index)
+{
+	if (!index)
+		return environments->base;
+	return index <= environments->count ? environments->list[index - 1] : NULL;
+}
+
 struct environment *environments_find(const struct environments *environments, const char *name,
 				      size_t length)
 {
@@ -365,7 +385,7 @@ void environments_free(struct environments *environments)
 		return;
 	loop_remove(environments->config.loop, &environments->watch);
 	owned_close(&environments->watch.fd);
-	loop_clear_timer(environments->config.loop, &environments->bury);
+	loop_clear_timer(environments->config.loop, &environments->free_later);
 	while (environments->count)
 		environment_free(environments->list[--environments->count]);
 	while (environments->gone_count)

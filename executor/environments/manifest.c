@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "executor/environments/manifest.h"
+#include "executor/environments/environments.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ enum { LIST_BYTES_MAX = 256 << 10 };
 /* The table needs addresses; manifest_read() gives the result out. */
 static struct manifest storage;
 
-#define TEXT(member)                                                                               \
+#define WORDS(member)                                                                              \
 	{                                                                                          \
 		.name = #member, .kind = SETTING_TEXT, .value = &storage.member, .fallback = ""    \
 	}
@@ -29,12 +29,12 @@ static struct manifest storage;
 	}
 
 static const struct setting table[] = {
-	TEXT(name),
-	TEXT(description),
-	TEXT(python),
-	TEXT(preload),
-	TEXT(programs),
-	TEXT(variables),
+	WORDS(name),
+	WORDS(description),
+	WORDS(python),
+	WORDS(preload),
+	WORDS(programs),
+	WORDS(variables),
 	{ .name = "warm_up", .kind = SETTING_BOOL, .value = &storage.warm_up, .fallback = "off" },
 	LIMIT(wall_ms),
 	LIMIT(cpu_ms),

@@ -1,4 +1,4 @@
-#include "executor/environments/environment_calls.h"
+#include "executor/environments/environments.h"
 #include "executor/grading/submission.h"
 
 #include <stdlib.h>

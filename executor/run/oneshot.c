@@ -6,7 +6,7 @@
 
 #include "common/log.h"
 #include "common/mailbox.h"
-#include "executor/environments/environment_calls.h"
+#include "executor/environments/environments.h"
 #include "executor/executor.h"
 #include "executor/run/run.h"
 #include "executor/server/request.h"

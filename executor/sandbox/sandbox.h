@@ -18,13 +18,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "executor/cgroup/cgroup.h"
-#include "executor/loop/offload.h"
-#include "executor/run/profile.h"
-#include "executor/loop/loop.h"
 #include "common/mailbox.h"
-#include "executor/zygotes/zygote_pool.h"
+#include "executor/cgroup/cgroup.h"
+#include "executor/loop/loop.h"
+#include "executor/run/profile.h"
 #include "executor/sandbox/slots.h"
+#include "executor/zygotes/zygote_pool.h"
 
 struct sandbox;
 

@@ -1,20 +1,43 @@
 #define _GNU_SOURCE
-#include "executor/selftest/doctor.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "common/fields.h"
 #include "common/log.h"
 #include "common/mailbox.h"
+#include "executor/machine.h"
 #include "executor/run/profile.h"
 #include "executor/run/run.h"
-#include "executor/selftest/doctor_parts.h"
 #include "executor/selftest/selftest.h"
 
-enum { PROBE_MS = 30000, START_MS = 60000 };
+enum { PROBE_MS = 30000, START_MS = 60000, DETAIL_BYTES = 200, OUTPUT_BYTES = 128 << 10 };
+
+enum verdict { UNKNOWN, HOLDS, BROKEN, NOT_IN_FORCE };
+
+struct finding {
+	enum verdict verdict;
+	char detail[DETAIL_BYTES];
+};
+
+struct doctor {
+	struct executor *executor;
+	void (*ended)(struct executor *executor);
+	size_t next; /* probe */
+	struct waiter waiter;
+	struct loop_timer timer;
+	struct sandbox *sandbox;
+	struct run *run;
+	char *code;
+	char output[OUTPUT_BYTES + 1];
+	size_t output_length;
+	char python[32];
+	struct buffer packages;    /* FIELD_PACKAGE, ready to be sent */
+	struct finding findings[]; /* one a wall */
+};
 
 static void next_probe(struct doctor *doctor);
 
@@ -23,23 +46,17 @@ static bool with_cgroups(const struct doctor *doctor)
 	return strcmp(cgroup_tree_version(doctor->executor->cgroups), "none") != 0;
 }
 
-static struct finding *find(struct doctor *doctor, const char *name, size_t length)
-{
-	for (size_t i = 0; i < wall_count; i++)
-		if (strlen(walls[i].name) == length && !memcmp(walls[i].name, name, length))
-			return &doctor->findings[i];
-	return NULL;
-}
-
 static void find_out(struct doctor *doctor, const char *name, size_t length, enum verdict verdict,
 		     const char *detail)
 {
-	struct finding *finding = find(doctor, name, length);
+	for (size_t i = 0; i < wall_count; i++) {
+		struct finding *finding = &doctor->findings[i];
 
-	if (!finding)
-		return;
-	finding->verdict = verdict;
-	snprintf(finding->detail, sizeof finding->detail, "%s", detail);
+		if (strlen(walls[i].name) != length || memcmp(walls[i].name, name, length) != 0)
+			continue;
+		finding->verdict = verdict;
+		snprintf(finding->detail, sizeof finding->detail, "%s", detail);
+	}
 }
 
 static bool starts_with(const char *line, const char *start)
@@ -99,7 +116,7 @@ static void on_output(void *context, enum sandbox_stream stream, const uint8_t *
 		      size_t length)
 {
 	struct doctor *doctor = context;
-	size_t room = DOCTOR_OUTPUT_BYTES - doctor->output_length;
+	size_t room = OUTPUT_BYTES - doctor->output_length;
 
 	if (length > room)
 		length = room;
@@ -115,12 +132,12 @@ static void on_finished(void *context, const struct outcome *outcome)
 
 	if (probe->wall) {
 		const char *reason = protocol_reason_name(outcome->reason);
+		bool holds = outcome->reason == probe->ends_by;
 
-		find_out(doctor, probe->wall, strlen(probe->wall),
-			 outcome->reason == probe->ends_by ? HOLDS : BROKEN,
-			 outcome->reason == probe->ends_by ? ""
-			 : reason                          ? reason
-							   : "no limit met");
+		find_out(doctor, probe->wall, strlen(probe->wall), holds ? HOLDS : BROKEN,
+			 holds    ? ""
+			 : reason ? reason
+				  : "no limit met");
 	}
 	read_output(doctor);
 	if (!probe->wall && outcome->status != STATUS_SUCCESS)
@@ -259,4 +276,123 @@ void doctor_free(struct doctor *doctor)
 	admission_withdraw(doctor->executor->admission, &doctor->waiter);
 	buffer_reset(&doctor->packages);
 	free(doctor);
+}
+
+/* -- what was found ---------------------------------------------------------- */
+
+bool doctor_healthy(const struct doctor *doctor)
+{
+	for (size_t i = 0; i < wall_count; i++)
+		if (doctor->findings[i].verdict != HOLDS &&
+		    doctor->findings[i].verdict != NOT_IN_FORCE)
+			return false;
+	return true;
+}
+
+static const char *verdict_text(const struct finding *finding)
+{
+	static const char *const texts[] = { [UNKNOWN] = "not tried",
+					     [HOLDS] = "holds",
+					     [BROKEN] = "BROKEN",
+					     [NOT_IN_FORCE] = "not in force" };
+
+	return texts[finding->verdict];
+}
+
+void doctor_log(const struct doctor *doctor)
+{
+	for (size_t i = 0; i < wall_count; i++) {
+		const struct finding *finding = &doctor->findings[i];
+
+		if (finding->verdict == NOT_IN_FORCE)
+			log_warn("wall %s is not in force: %s", walls[i].name, finding->detail);
+		else if (finding->verdict != HOLDS)
+			log_error("wall %s (%s): %s %s; remedy: %s", walls[i].name, walls[i].what,
+				  verdict_text(finding), finding->detail, walls[i].remedy);
+	}
+}
+
+/* The kernel's own answer; 0 without Landlock. */
+static int landlock_version(void)
+{
+	enum { CREATE_RULESET_VERSION = 1 };
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+
+	return version < 0 ? 0 : (int)version;
+}
+
+/* A crash inside would be handed to a program of the host. */
+static void print_core_pattern(FILE *out)
+{
+	char pattern[128] = "";
+	FILE *file = fopen("/proc/sys/kernel/core_pattern", "re");
+
+	if (file) {
+		if (!fgets(pattern, sizeof pattern, file))
+			pattern[0] = '\0';
+		fclose(file);
+	}
+	pattern[strcspn(pattern, "\n")] = '\0';
+	fprintf(out, "  %-22s %s%s\n", "core_pattern", pattern,
+		*pattern == '|' ? "  (a crash inside starts this program on the host; better: "
+				  "sysctl kernel.core_pattern=core)"
+				: "");
+}
+
+void doctor_print(const struct doctor *doctor, FILE *out)
+{
+	const struct executor *executor = doctor->executor;
+	struct utsname kernel;
+
+	fprintf(out, "Walls, tried from inside a sandbox\n");
+	for (size_t i = 0; i < wall_count; i++) {
+		const struct finding *finding = &doctor->findings[i];
+
+		fprintf(out, "  %-22s %-13s %s\n", walls[i].name, verdict_text(finding),
+			walls[i].what);
+		if (finding->verdict != HOLDS)
+			fprintf(out, "  %-22s %s; remedy: %s\n", "", finding->detail,
+				walls[i].remedy);
+	}
+	uname(&kernel);
+	fprintf(out, "Kernel\n  %-22s %s\n  %-22s %s\n", "release", kernel.release, "cgroups",
+		cgroup_tree_version(executor->cgroups));
+	fprintf(out, "  %-22s %d\n", "Landlock version", landlock_version());
+	print_core_pattern(out);
+	fprintf(out, "  %-22s %s\n", "capabilities kept", caps_needed_text());
+	fprintf(out, "Limits by profile\n  %-12s %9s %9s %12s %9s %6s %6s %12s %8s\n", "profile",
+		"wall_ms", "cpu_ms", "memory_bytes", "output_b", "procs", "files", "workspace_b",
+		"inodes");
+	for (size_t i = 0; i < PROFILE_COUNT; i++) {
+		const struct limits *l = &profiles[i].limits;
+
+		fprintf(out, "  %-12s %9llu %9llu %12llu %9llu %6llu %6llu %12llu %8llu\n",
+			profiles[i].name, (unsigned long long)l->wall_ms,
+			(unsigned long long)l->cpu_ms, (unsigned long long)l->memory_bytes,
+			(unsigned long long)l->output_bytes, (unsigned long long)l->processes,
+			(unsigned long long)l->open_files, (unsigned long long)l->workspace_bytes,
+			(unsigned long long)l->workspace_inodes);
+	}
+	fprintf(out, "%s\n",
+		doctor_healthy(doctor) ? "Every wall holds."
+				       : "NOT SAFE: the executor would not serve.");
+}
+
+int doctor_put(const struct doctor *doctor, struct buffer *list)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < wall_count; i++) {
+		const char *text = verdict_text(&doctor->findings[i]);
+		AUTO_BUFFER one = BUFFER_INIT(1024);
+
+		error = fields_put_text(&one, FIELD_NAME, walls[i].name);
+		if (!error)
+			error = fields_put_bytes(&one, FIELD_CONTENT, text, strlen(text));
+		if (!error)
+			error = fields_put_bytes(list, FIELD_WALL, one.data, one.length);
+	}
+	if (!error)
+		error = fields_put_text(list, FIELD_PYTHON, doctor->python);
+	return error ? error : buffer_append(list, doctor->packages.data, doctor->packages.length);
 }

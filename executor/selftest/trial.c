@@ -1,4 +1,4 @@
-#include "executor/selftest/trial.h"
+#include "executor/selftest/selftest.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "executor/server/connection.h"
+#include "executor/server/server.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,8 @@
 #include "executor/server/server.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,15 +11,60 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/fields.h"
 #include "common/log.h"
 #include "common/owned.h"
-#include "executor/server/connection.h"
 
 enum {
 	BACKLOG = 512,
 	ACCEPT_PAUSE_US = 100000, /* when descriptors or memory have run out */
 	STOPPING_RETRY_MS = 1000,
 };
+
+/* -- what calls are told --------------------------------------------------------------- */
+
+static void refuse(struct call *call, enum refusal refusal, unsigned field, const char *message,
+		   uint64_t retry_after_ms)
+{
+	AUTO_BUFFER fields = BUFFER_INIT(4096);
+
+	(void)fields_put_number(&fields, FIELD_REFUSAL, refusal);
+	if (field)
+		(void)fields_put_text(&fields, FIELD_FIELD_NAME, protocol_field_name(field));
+	(void)fields_put_text(&fields, FIELD_MESSAGE, message);
+	if (retry_after_ms)
+		(void)fields_put_number(&fields, FIELD_RETRY_AFTER_MS, retry_after_ms);
+	call_finish(call, FRAME_REFUSAL, &fields);
+}
+
+void call_refuse(struct call *call, enum refusal refusal, unsigned field, const char *format, ...)
+{
+	char message[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof message, format, arguments);
+	va_end(arguments);
+	refuse(call, refusal, field, message, 0);
+}
+
+void call_refuse_busy(struct call *call, enum refusal refusal, const char *message,
+		      uint64_t retry_after_ms)
+{
+	refuse(call, refusal, FIELD_NONE, message, retry_after_ms);
+}
+
+void call_request_id(const struct call *call, char *ret_id, size_t size)
+{
+	struct field_view field;
+
+	snprintf(ret_id, size, "-");
+	if (fields_find(call->fields, call->length, FIELD_REQUEST_ID, &field) == 1 && field.length)
+		snprintf(ret_id, size, "%.*s", (int)(field.length < 128 ? field.length : 128),
+			 (const char *)field.value);
+}
+
+/* -- the socket --------------------------------------------------------------------------- */
 
 struct server {
 	struct server_config config;
@@ -112,7 +159,7 @@ static int listen_at(const struct server_config *config, int *ret_fd)
 	return 0;
 }
 
-static void refuse(struct call *call)
+static void refuse_as_we_stop(struct call *call)
 {
 	call_refuse_busy(call, REFUSAL_STOPPING, "The executor is shutting down.",
 			 STOPPING_RETRY_MS);
@@ -127,7 +174,7 @@ int server_new(const struct server_config *config, struct server **ret_server)
 		return -ENOMEM;
 	server->config = *config;
 	server->connections.config = &server->config;
-	server->connections.refuse = refuse;
+	server->connections.refuse = refuse_as_we_stop;
 	int error = listen_at(config, &fd);
 	if (!error)
 		error = loop_add(config->loop, &server->listener, fd, EPOLLIN, on_connection);
@@ -164,3 +211,5 @@ void server_free(struct server *server)
 	connections_drop_all(&server->connections);
 	free(server);
 }
+
+/* Refusing a call, and what it is called in the log. */

@@ -90,4 +90,22 @@ void call_refuse_busy(struct call *call, enum refusal refusal, const char *messa
 /* The request's id, for the log; "-" without one. Cut to fit. */
 void call_request_id(const struct call *call, char *ret_id, size_t size);
 
+/* ---- a peer's connection (connection.c): its bytes in and out, and the one call that it has
+ * at a time. For server.c. ---- */
+
+struct connections {
+	const struct server_config *config; /* lives as long as they */
+	struct connection *first;
+	size_t calls;  /* that are not over */
+	void (*refuse)(struct call *call); /* a new one, while stopping */
+	bool stopping;
+};
+
+/* Take calls from the peer at fd, which is the connection's from now on. 0; or -errno,
+ * and fd is still the caller's. It ends when the peer does. */
+int connection_open(struct connections *all, int fd, const struct ucred *peer);
+
+/* Hang up on all, cancelling their calls. */
+void connections_drop_all(struct connections *all);
+
 #endif

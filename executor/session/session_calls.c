@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "executor/environments/environment_calls.h"
+#include "executor/environments/environments.h"
 #include "executor/server/request.h"
 #include "executor/session/session.h"
 

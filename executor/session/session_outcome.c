@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "executor/environments/environment_calls.h"
+#include "executor/environments/environments.h"
 #include "executor/session/session_parts.h"
 
 /* Running a cell again takes its time from the one after it. */

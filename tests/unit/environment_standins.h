@@ -3,7 +3,7 @@
 #ifndef VIVARIUM_ENVIRONMENT_STANDINS_H
 #define VIVARIUM_ENVIRONMENT_STANDINS_H
 
-#include "executor/environments/environment_calls.h"
+#include "executor/environments/environments.h"
 
 struct environment *environments_base(const struct environments *environments)
 {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "executor/environments/manifest.h"
+#include "executor/environments/environments.h"
 
 #define GOOD "name = data\npython = " PYTHON_VERSION "\n"
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "executor/environments/environment_calls.h"
+#include "executor/environments/environments.h"
 #include "executor/session/session_parts.h"
 
 static struct executor executor;
