@@ -298,24 +298,25 @@ void pool_refill(struct pool *pool)
 		settle_in(pool, SETTLE_MS);
 }
 
-/* Where pool_take() finds one; PLACES: nowhere. */
-static enum place source(const struct pool *pool, bool loan)
+/* The one that has been ready for longest; the count if there is none. */
+static size_t find_ready(const struct pool *pool, bool loan)
 {
-	bool expects = pool->in[LENT] + pool->in[RENEWED] > 0;
+	bool others = pool->in[USED] + pool->in[LENT] + pool->in[RENEWED] > 0;
+	size_t keep = loan && others ? reserved(pool) : 0;
+	size_t new = pool->in[NEW] > keep ? find_in(pool, NEW) : pool->count;
+	size_t used = loan ? find_in(pool, USED) : pool->count;
 
-	if (loan && pool->in[USED])
-		return USED;
-	return pool->in[NEW] > (loan && expects ? reserved(pool) : 0) ? NEW : PLACES;
+	return new < used ? new : used;
 }
 
 bool pool_has(const struct pool *pool, bool loan)
 {
-	return source(pool, loan) != PLACES;
+	return find_ready(pool, loan) < pool->count;
 }
 
 struct sandbox *pool_take(struct pool *pool, bool loan)
 {
-	size_t i = find_in(pool, source(pool, loan));
+	size_t i = find_ready(pool, loan);
 
 	if (i == pool->count)
 		return NULL;

@@ -1,7 +1,7 @@
 /* pool.h - sandboxes that are completely set up and wait for code.
  *
- * Refilled off the request's path. The oldest is taken first: spawns go round
- * the zygotes, so that consecutive runs differ in hash seed and layout.
+ * Refilled off the request's path. Whoever has been ready for longest is taken first: spawns
+ * go round the zygotes, so that consecutive runs differ in hash seed and layout.
  *
  * Who needs it for one program only gets it as a loan, and gives it back: the pool has it
  * renewed, for the next such loan. Everybody else gets a sandbox that is new. So that

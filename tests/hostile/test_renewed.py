@@ -126,7 +126,7 @@ class Planted(NothingLeft):
         head = "import os, sys\n" + LOOK + "print(_json.dumps(_me), file=sys.stderr, flush=True)\n"
         got = run(head + plant, stdin="planted", **limits)
         planted = json.loads(got["stderr"].splitlines()[0])
-        for _ in range(6):
+        for _ in range(9):  # more than go round
             found = self.found()
             for key in clean:
                 self.assertEqual(found[key], clean[key], f"{key}, after {name}")
@@ -143,7 +143,7 @@ class Planted(NothingLeft):
         for name, plant in PLANTS.items():
             with self.subTest(name):
                 self.try_plant(name, plant, clean)
-        self.assertGreater(self.shared, len(PLANTS) - len(TRACES), "hardly any program came after a plant")
+        self.assertGreater(self.shared, (len(PLANTS) - len(TRACES)) // 3, "hardly any program came after a plant")
 
     def test_a_program_without_traces_makes_room(self):
         """Otherwise the tests above would not try what they are for."""

@@ -1,5 +1,6 @@
 """One-shot runs: what comes back, and every limit with its own reason."""
 
+import concurrent.futures
 import hashlib
 import os
 import re
@@ -9,7 +10,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import PATIENCE, Service, begin, call, connect, find_marked, finish, fresh_mark, mark_code, needs_host, run, wait_until
+from service import PATIENCE, Service, Session, begin, call, connect, find_marked, finish, fresh_mark, mark_code, needs_host, run, wait_until
 
 
 class Results(unittest.TestCase):
@@ -72,6 +73,39 @@ class Results(unittest.TestCase):
         for _ in range(12):  # more than are waiting in the pool
             got = run("import os, builtins\nprint(os.listdir('/tmp'), os.listdir('/workspace'), hasattr(builtins, 'here'))")
             self.assertEqual(got["stdout"], "[] [] False\n")
+
+    def test_long_runs_hold_up_nobody(self):
+        """They have all that was ready; who comes after them does not wait until they come back."""
+        with concurrent.futures.ThreadPoolExecutor(12) as threads:
+            long = [threads.submit(run, "import time; time.sleep(3)") for _ in range(12)]
+            short = [run("print(1)")["stdout"] for _ in range(5)]
+            self.assertEqual(short, ["1\n"] * 5)
+            self.assertFalse(any(one.done() for one in long))
+            self.assertEqual({one.result()["status"] for one in long}, {"success"})
+
+    def test_sessions_begin_beside_runs_without_end(self):
+        stop = threading.Event()
+
+        def go_on():
+            while not stop.is_set():
+                self.assertEqual(run("print(1)")["stdout"], "1\n")
+
+        with concurrent.futures.ThreadPoolExecutor(6) as threads:
+            runs = [threads.submit(go_on) for _ in range(6)]
+            try:
+                for _ in range(5):
+                    with Session() as session:
+                        self.assertEqual(session.value("6 * 7"), "42")
+            finally:
+                stop.set()
+            for one in runs:
+                one.result()
+
+    def test_consecutive_runs_differ_in_layout_and_seed(self):
+        for _ in range(3):
+            got = [run("print(id(object()), hash('x'))")["stdout"].split() for _ in range(4)]
+            for i in range(2):
+                self.assertEqual(len({words[i] for words in got}), 4, got)
 
     def test_randomness_differs(self):
         code = "import os, random, uuid\nprint(random.random(), os.urandom(8).hex(), uuid.uuid4())"
