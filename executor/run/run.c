@@ -98,6 +98,15 @@ int run_give_input(struct run *run, const void *bytes, size_t length, bool eof)
 
 /* -- what the sandbox tells --------------------------------------------------------- */
 
+static size_t display_room(void *context)
+{
+	const struct run *run = context;
+	bool takes =
+		!run->over && run->config.owner.display && run->displays < run->config.displays;
+
+	return takes ? (size_t)(run->config.display_bytes - run->display_bytes) : 0;
+}
+
 static void on_display(void *context, struct sandbox *sandbox, const uint8_t *text, size_t length)
 {
 	struct run *run = context;
@@ -105,8 +114,7 @@ static void on_display(void *context, struct sandbox *sandbox, const uint8_t *te
 	(void)sandbox;
 	if (run->over || !run->config.owner.display)
 		return;
-	if (run->displays >= run->config.displays ||
-	    length > run->config.display_bytes - run->display_bytes) {
+	if (run->displays >= run->config.displays || length > display_room(run)) {
 		run->outcome.displays_dropped++;
 		return;
 	}
@@ -223,6 +231,7 @@ int run_begin(const struct run_config *config, struct run **ret_run)
 	sandbox_set_owner(config->sandbox, &(struct sandbox_owner){ .idle = on_idle,
 								    .done = on_done,
 								    .output = on_output,
+								    .display_room = display_room,
 								    .display = on_display,
 								    .input = on_input,
 								    .died = on_died,

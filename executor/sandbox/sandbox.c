@@ -173,7 +173,7 @@ int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *r
 	const volatile struct mailbox *mailbox = sandbox->mailbox;
 
 	*ret_exit_code = mailbox->exit_code;
-	return job_copy_report(sandbox, ret_report, ret_length);
+	return job_copy_report(sandbox, MAILBOX_REPORT_MAX, ret_report, ret_length);
 }
 
 int sandbox_limit(struct sandbox *sandbox, const struct limits *limits)

@@ -39,6 +39,9 @@ struct sandbox_owner {
 	/* Bytes that the job wrote. */
 	void (*output)(void *context, struct sandbox *sandbox, enum sandbox_stream stream,
 		       const uint8_t *bytes, size_t length);
+	/* How long a display may be now: a longer one is not copied, and display() gets its
+	 * length alone, with NULL. Needed where there is display(). */
+	size_t (*display_room)(void *context);
 	/* The job shows something: JSON, HOSTILE, at most MAILBOX_REPORT_MAX bytes, good
 	 * during the call. The job goes on afterwards. May be NULL: thrown away. */
 	void (*display)(void *context, struct sandbox *sandbox, const uint8_t *text, size_t length);
@@ -182,7 +185,7 @@ int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 /* How much of the CPU it gets where several want it; see cgroup_weigh(). 0 or -errno. */
 int sandbox_weigh(struct sandbox *sandbox, uint64_t weight);
 
-/* Nothing is asked of it for now, or something is again. Threads and children that the
+/* A job is over: nothing is asked of it for now, or something is again. Threads and children that the
  * program has left go on: after a moment they are held to idle_cpu_permille of a CPU,
  * all such sandboxes together to idle_cpu_all_permille, and nothing they write is read. */
 void sandbox_rest(struct sandbox *sandbox, bool rests);

@@ -72,10 +72,12 @@ static void tell_display(struct sandbox *sandbox, const struct happening *what)
 	size_t length = 0;
 
 	(void)what;
-	if (sandbox->owner.display && !job_copy_report(sandbox, &text, &length))
+	if (sandbox->owner.display &&
+	    !job_copy_report(sandbox, sandbox->owner.display_room(sandbox->owner.context), &text,
+			     &length))
 		sandbox->owner.display(sandbox->owner.context, sandbox, text, length);
 	if (sandbox->moves == moves)
-		(void)target_answer(sandbox, &sandbox->interpreter, ORDER_GO_ON);
+		job_go_on(sandbox);
 }
 
 static void tell_input(struct sandbox *sandbox, const struct happening *what)
@@ -83,7 +85,7 @@ static void tell_input(struct sandbox *sandbox, const struct happening *what)
 	AUTO_FREE uint8_t *prompt = NULL;
 	size_t length = 0;
 
-	if (!sandbox->owner.input || job_copy_report(sandbox, &prompt, &length))
+	if (!sandbox->owner.input || job_copy_report(sandbox, MAILBOX_REPORT_MAX, &prompt, &length))
 		(void)sandbox_dispatch(sandbox,
 				       &(struct happening){ .event = ON_GIVE_INPUT, .eof = true });
 	else

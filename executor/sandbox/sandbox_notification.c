@@ -222,7 +222,7 @@ static void on_note(struct loop_source *source, uint32_t events)
 	uint64_t moves = sandbox->moves;
 	if (what.event != SANDBOX_EVENTS)
 		sandbox_report(sandbox, &what);
-	if (sandbox->moves == moves || what.event == ON_DISPLAY)
+	if (sandbox->moves == moves || what.event == ON_DISPLAY || what.event == ON_INPUT)
 		count_chatter(sandbox);
 }
 

@@ -80,6 +80,7 @@ struct sandbox {
 	struct workspace_mark untouched;
 	bool clear_workspace; /* when it goes back */
 	struct mailbox *mailbox;
+	size_t payload_length; /* of what was put there */
 	int mailbox_fd, init_end; /* until init has them: the mailbox, its end of the socket */
 	int shared;     /* its workspace as the application sees it, once asked for */
 	struct ucred shared_with;
@@ -115,6 +116,7 @@ struct sandbox {
 	bool stdio_intact, stdin_given;
 	bool watched; /* its job is: MAILBOX_STREAMING */
 	bool held;    /* what it writes is not read for a while */
+	bool display_held; /* and it does not go on after what it has shown */
 	struct stream streams[STREAMS];
 	struct loop_source feeder; /* writing end of stdin */
 	uint8_t *feed;
@@ -200,9 +202,14 @@ void target_forget(struct target *target);
 
 /* -- sandbox_job.c -------------------------------------------------------------------------- */
 
+/* Let it go on after a display; when it is held, once that ends. */
+void job_go_on(struct sandbox *sandbox);
 sandbox_action job_start, job_give_input, job_drain, job_finish, job_drain_last, job_leftovers;
-/* A copy of what the mailbox's report area holds, HOSTILE, for the caller to free. */
-int job_copy_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length);
+/* A copy of what the mailbox's report area holds, HOSTILE, for the caller to free; NULL where
+ * it is longer than `most`. */
+int job_copy_report(struct sandbox *sandbox, size_t most, uint8_t **ret_report, size_t *ret_length);
+/* The job is over: nobody needs a large payload any more. */
+void job_give_payload_back(struct sandbox *sandbox);
 
 /* -- sandbox_stdio.c -------------------------------------------------------------------------- */
 

@@ -73,6 +73,7 @@ void sandbox_end_rest(struct sandbox *sandbox)
 
 void sandbox_rest(struct sandbox *sandbox, bool rests)
 {
+	job_give_payload_back(sandbox);
 	if (rests) {
 		/* without memory for the timer they go on as they are */
 		(void)loop_set_timer(sandbox->all->config.loop, &sandbox->rest,

@@ -87,6 +87,8 @@ void sandbox_hold_output(struct sandbox *sandbox, bool hold)
 		hold_stream(&sandbox->streams[i], hold);
 		hold_stream(&sandbox->command.streams[i], hold);
 	}
+	if (!hold && sandbox->display_held)
+		job_go_on(sandbox);
 }
 
 int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,

@@ -6,6 +6,7 @@
 
 enum {
 	PROMPT_BYTES_MAX = 8 << 10,
+	ASKED_MAX = 16,                /* without an answer: a signal's handler may ask, too */
 	OUTCOME_BYTES_MAX = 256 << 10, /* what an honest report needs at most */
 };
 
@@ -291,13 +292,18 @@ void cell_show(struct cell *cell, const uint8_t *text, size_t length)
 	add(cell, FRAME_DISPLAY, text, length);
 }
 
+/* A program that asks and asks, without waiting, is not told of for ever: unlike what it
+ * writes and shows, this cannot wait for who does not read. */
 void cell_ask(struct cell *cell, const uint8_t *prompt, size_t length, bool password)
 {
 	AUTO_BUFFER fields = BUFFER_INIT(PROMPT_BYTES_MAX + 256);
+	size_t most = cell_must_wait(cell) ? 0 : PROMPT_BYTES_MAX;
 
 	cell->waits_for_input = true;
-	(void)fields_put_bytes(&fields, FIELD_PROMPT, prompt,
-			       utf8_cut(prompt, length, PROMPT_BYTES_MAX));
+	if (cell->asked == ASKED_MAX)
+		return;
+	cell->asked++;
+	(void)fields_put_bytes(&fields, FIELD_PROMPT, prompt, utf8_cut(prompt, length, most));
 	(void)fields_put_number(&fields, FIELD_PASSWORD, password);
 	add(cell, FRAME_INPUT, fields.data, fields.length);
 }
@@ -305,6 +311,7 @@ void cell_ask(struct cell *cell, const uint8_t *prompt, size_t length, bool pass
 void cell_answered(struct cell *cell)
 {
 	cell->waits_for_input = false;
+	cell->asked = 0;
 }
 
 /* -- its end ------------------------------------------------------------------------- */

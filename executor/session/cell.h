@@ -146,6 +146,7 @@ struct cell {
 	size_t pending_length[CELL_STREAMS];
 	struct follower *followers;
 	bool over, waits_for_input;
+	unsigned asked; /* times, since the last answer */
 	struct buffer outcome;
 };
 

@@ -165,6 +165,7 @@ static void on_input(void *context, const uint8_t *prompt, size_t length, bool p
 
 	if (session->cell)
 		cell_ask(session->cell, prompt, length, password);
+	hold_if_full(session);
 	session_happens(session, EV_INPUT_WANTED);
 }
 

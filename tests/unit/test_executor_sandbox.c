@@ -63,12 +63,18 @@ int target_answer(struct sandbox *sandbox, struct target *target, int64_t order)
 	return 0;
 }
 
-int job_copy_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *ret_length)
+int job_copy_report(struct sandbox *sandbox, size_t most, uint8_t **ret_report, size_t *ret_length)
 {
 	(void)sandbox;
+	(void)most;
 	*ret_report = malloc(1);
 	*ret_length = 0;
 	return *ret_report ? 0 : -ENOMEM;
+}
+
+void job_go_on(struct sandbox *sandbox)
+{
+	(void)target_answer(sandbox, &sandbox->interpreter, ORDER_GO_ON);
 }
 
 void teardown_finish(struct sandbox *sandbox, const struct happening *what)
@@ -100,6 +106,12 @@ static void on_done(void *context, struct sandbox *sandbox)
 	(void)context;
 	assert_int_equal(sandbox->state, SANDBOX_IDLE);
 	tell('d');
+}
+
+static size_t display_room(void *context)
+{
+	(void)context;
+	return 0;
 }
 
 static void on_display(void *context, struct sandbox *sandbox, const uint8_t *text, size_t length)
@@ -145,6 +157,7 @@ static void on_failed(void *context, struct sandbox *sandbox)
 
 static const struct sandbox_owner owner = { .idle = on_idle,
 					    .done = on_done,
+					    .display_room = display_room,
 					    .display = on_display,
 					    .input = on_input,
 					    .died = on_died,

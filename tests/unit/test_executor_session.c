@@ -1087,6 +1087,24 @@ static void test_nobody_waits_for_readers_of_a_detached_cell(void **unused)
 	idle();
 }
 
+/* By signals that end its wait: nobody is told of it for ever. */
+static void test_a_program_that_asks_and_asks(void **unused)
+{
+	struct peer *one = make_client("1", FIELD_INTERACTIVE);
+
+	(void)unused;
+	let_in();
+	begin(one);
+	for (int i = 0; i < 100; i++)
+		below.run.input(below.run.context, (const uint8_t *)"? ", 2, false);
+	assert_string_equal(one->events, "iiiiiiiiiiiiiiii");
+	assert_int_equal(session_give_input(session, "a", 1, false), 0);
+	below.run.input(below.run.context, (const uint8_t *)"? ", 2, false);
+	assert_string_equal(one->events, "iiiiiiiiiiiiiiiii");
+	finish(REMAINS_IDLE);
+	idle();
+}
+
 static void test_input(void **unused)
 {
 	struct peer *one = make_client("1", FIELD_INTERACTIVE);
@@ -1134,6 +1152,7 @@ int main(void)
 		SESSION_TEST(test_slow_readers),
 		SESSION_TEST(test_nobody_waits_for_readers_of_a_detached_cell),
 		SESSION_TEST(test_input),
+		SESSION_TEST(test_a_program_that_asks_and_asks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
