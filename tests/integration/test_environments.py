@@ -252,7 +252,36 @@ class Refusals(unittest.TestCase):
             self.assertIn(reason, self.refused("harmless\n", *options))
         self.assertIn("is no name", self.refused("harmless\n", name="Base"))
         self.assertIn("is no name", self.refused("harmless\n", name="base"))
-        self.assertIn("there is no example", tool("add", "t-refused").stdout)
+        self.assertIn("there is no example 't-refused' (there are: data, prolog)", tool("add", "t-refused").stdout)
+
+    def test_what_is_typed_wrongly(self):
+        """One line each, and no traceback."""
+        with tempfile.TemporaryDirectory() as folder:
+            binary = os.path.join(folder, "binary")
+            with open(binary, "wb") as file:
+                file.write(b"\xff\xfe\x9c")
+            for arguments, reason in ((("add", "t-refused", folder), "has neither requirements.txt nor environment.conf"), (("add", "t-refused", binary), "is no text"),
+                                      (("add", "t-refused", folder + "/none"), "there is no file"), (("add", "data", "--wheels", folder + "/none"), "there is no folder"),
+                                      (("add", "data", "--warm-up", folder + "/none"), "there is no file"), (("add", "data", "--executor", "/none"), "there is no program /none"),
+                                      (("show", "base"), "nothing that is built"), (("remove", "no-such"), "there is no environment 'no-such'; there are: base"),
+                                      (("rebuild", "no-such"), "there is no environment")):
+                got = tool(*arguments)
+                self.assertEqual((got.returncode, len(got.stdout.splitlines())), (1, 1), got.stdout)
+                self.assertIn(reason, got.stdout)
+        self.assertIn("/proc/none: No such file", tool("--folder", "/proc/none", "add", "t-refused", TOOL).stdout)
+
+    def test_requirements_in_several_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (("all.txt", "-r more/tiny.txt  # the first\nharmless\n"), ("more/tiny.txt", "--requirement=../last.txt\n"), ("last.txt", "tiny==1.0\n"),
+                               ("loop.txt", "-r loop.txt\n")):
+                os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            self.assertIn("too many files", tool("add", "t-refused", os.path.join(folder, "loop.txt")).stdout)
+            self.addCleanup(tool, "remove", "t-several")
+            self.assertEqual(tool("add", "t-several", os.path.join(folder, "all.txt"), "--wheels", WHEELS.name).returncode, 0)
+        self.assertIn("tiny==1.0", tool("show", "t-several").stdout)
+        self.assertEqual(tool("rebuild", "t-several", "--upgrade", "--wheels", WHEELS.name).returncode, 0)  # without the files
 
 
     def test_programs_are_installed_when_asked(self):
