@@ -1,4 +1,4 @@
-# Dockerfile - three small images from one build; compose.yaml says how they run.
+# Dockerfile - four small images from one build; compose.yaml says how they run.
 
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
@@ -41,16 +41,6 @@ COPY --from=build /out/usr/bin/executor /usr/bin/executor
 COPY --from=build /out/usr/libexec/vivarium/zygote /usr/libexec/vivarium/zygote
 CMD ["executor", "--socket", "/run/vivarium/executor/executor.sock", "--peer-user", "vivarium"]
 
-# What builds package environments: pip, and the executor that tries them. More programs for
-# environments (swi-prolog-nox) are installed in the image above.
-FROM executor AS environments
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip python3-venv \
-	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/*
-COPY scripts/vivarium-env /usr/bin/vivarium-env
-COPY environments /usr/share/vivarium/environments
-ENTRYPOINT ["vivarium-env", "--folder", "/var/lib/vivarium/environments"]
-CMD ["list"]
-
 FROM debian:bookworm-slim AS nginx
 RUN apt-get update && apt-get install -y --no-install-recommends nginx \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/*
@@ -60,3 +50,13 @@ COPY web/api-docs/dist docs/openapi.json /usr/lib/vivarium/web/dist/api/
 RUN gzip -9 -k /usr/lib/vivarium/web/dist/api/*.css /usr/lib/vivarium/web/dist/api/*.js*
 USER www-data
 CMD ["/usr/lib/vivarium/nginx/serve", "/run/vivarium/nginx", "/run/vivarium/app/fcgi-app.sock"]
+
+# What builds package environments: pip, and the executor that tries them. More programs for
+# environments (swi-prolog-nox) are installed in the image above.
+FROM executor AS environments
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip python3-venv \
+	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/log/*
+COPY scripts/vivarium-env /usr/bin/vivarium-env
+COPY environments /usr/share/vivarium/environments
+ENTRYPOINT ["vivarium-env", "--folder", "/var/lib/vivarium/environments"]
+CMD ["list"]
