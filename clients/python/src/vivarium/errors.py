@@ -1,8 +1,8 @@
 """What can go wrong, as exceptions.
 
 `VivariumError` is the base of all. `ApiError` and its kin carry the service's problem document;
-`ConnectionFailed` and `ConnectionLost` mean that there was no answer; `RunFailed` is raised by
-`Result.check()` alone: a program that fails is otherwise a result like any other.
+`ConnectionFailed` and `ConnectionLost` mean that there was no answer. `RunFailed` stands beside
+`Result`, which raises it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .models import Result
+from typing import Any
 
 
 class VivariumError(Exception):
@@ -30,14 +27,6 @@ class ConnectionLost(ConnectionFailed):
 
 class UnexpectedAnswer(VivariumError):
     """What answered is not Vivarium, or not a version that this package knows."""
-
-
-class RunFailed(VivariumError):
-    """A run did not end well; `result` has all of it."""
-
-    def __init__(self, result: Result) -> None:
-        self.result = result
-        super().__init__(result.summary())
 
 
 @dataclass(frozen=True)

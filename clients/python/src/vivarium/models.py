@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from .errors import RunFailed
+from .errors import VivariumError
 
 Json = Mapping[str, Any]
 Status = Literal["success", "error", "timeout", "failed"]
@@ -182,6 +182,17 @@ def _files_from_json(files: Json) -> tuple[dict[str, bytes | None], dict[str, st
             if isinstance(content, Mapping) and "error" in content:
                 errors[path] = str(content["error"])
     return contents, errors
+
+
+class RunFailed(VivariumError):
+    """A run did not end well; `result` has all of it.
+
+    Raised by `Result.check()` alone: a program that fails is otherwise a result like any other.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        super().__init__(result.summary())
 
 
 @dataclass(frozen=True)
