@@ -280,18 +280,30 @@ int root_images_open(void)
 											   : 0;
 }
 
+/* Where there can be huge pages in it, large libraries are mapped where one could begin:
+ * zygote/python/python_huge.c makes use of that. The files are in small pages as ever. */
+static int mount_image(const char *path)
+{
+	static const char *const options[] = { "mode=755,huge=advise", "mode=755" };
+	int error = -EINVAL;
+
+	for (size_t i = 0; error == -EINVAL && i < sizeof options / sizeof *options; i++)
+		error = mount("vivarium", path, "tmpfs", MS_NOSUID | MS_NODEV, options[i]) ? -errno
+											   : 0;
+	return error;
+}
+
 int root_image_make(struct root_image *image, const char *name, const char *packages,
 		    int program_fd, char message[ROOT_IMAGE_MESSAGE_BYTES])
 {
 	struct making making = { .failed = "" };
 	mode_t mask = umask(022);
-	int error = 0;
+	int error;
 
 	*message = '\0';
 	snprintf(image->path, sizeof image->path, "%s/%s", place, name);
-	if (mkdir(image->path, 0755) ||
-	    mount("vivarium", image->path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")) {
-		error = -errno;
+	error = mkdir(image->path, 0755) ? -errno : mount_image(image->path);
+	if (error) {
 		add_text(message, "cannot mount %.100s: %s", image->path, strerror(-error));
 		(void)rmdir(image->path);
 		image->path[0] = '\0';

@@ -54,6 +54,10 @@ class Descriptors(unittest.TestCase):
         for path in ast.literal_eval(got["stdout"]):
             self.assertRegex(path, r"^(/usr/lib/|/lib/|/opt/|/memfd:(mailbox|zygote) |\[(heap|stack|vdso|vvar|vsyscall|anon.*|vvar_vclock)\]$|/dev/zero)", path)
 
+    def test_nothing_is_writable_and_executable(self):
+        got = run("for line in open('/proc/self/maps'):\n    if 'wx' in line.split()[1]: print(line, end='')")
+        self.assertEqual((got["stdout"], got["status"]), ("", "success"), got)
+
     def test_standard_streams_of_a_cell_do_not_reach_the_next(self):
         """A descriptor that a program kept open does not let it write into a later cell's output."""
         with Session() as session:

@@ -13,6 +13,7 @@
 #define VIVARIUM_PYTHON_FORK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Zygote, around the loading of modules: put a recording function in the place
  * of os.register_at_fork, and take it away again. 0, or -1 with an error. */
@@ -47,8 +48,7 @@ void python_random_let_go(void);
  * and in the fork, so that its pages are copied while nobody waits yet.
  *
  * Without them a one-shot print(1) takes so much more CPU time, sandbox and all: without
- * filling the gaps 13 %, without huge pages 6 to 14 %, without the programs in the
- * zygote 15 %, in the fork 7 to 18 %. */
+ * filling the gaps 13 %, without the programs in the zygote 15 %, in the fork 7 to 18 %. */
 
 /* Zygote, before the interpreter is initialised: arenas come from here. */
 void python_pages_install(void);
@@ -68,5 +68,27 @@ void python_pages_scatter(void);
 /* Interpreter, before its job: copy the pages that every program writes to. As
  * silent as python_pages_warm_zygote(). */
 void python_pages_warm_fork(void);
+
+/* -- python_huge.c: the zygote's memory in huge pages, and in few mappings ---------------
+ *
+ * A fork copies an entry for each page and a description of each mapping, its end takes
+ * them away again, and every few pages of a file that it reads are a page fault. One entry
+ * stands for a huge page (2 MiB). What a fork then writes to is split and copied in
+ * small pages as before. All of this is for speed alone: what the kernel cannot do stays as
+ * it is (it makes huge pages by order since Linux 6.1). */
+
+/* Make the huge pages that fit between the two one page each. The range is one
+ * anonymous mapping. True if all of them are. */
+bool python_huge_collapse(uintptr_t from, uintptr_t to);
+
+/* Let the anonymous mapping that ends at `end` grow until a huge page ends. Returns its
+ * new end, or `end` where something is in the way. */
+uintptr_t python_huge_extend(uintptr_t end);
+
+/* When everything is loaded; there is one thread. Puts malloc()'s heap, and the code and
+ * data of what every program uses (the zygote itself, C, Python), into huge pages: all of
+ * its code stays at its place, executable and not writable, but is no file's any more.
+ * Of every other library's five mappings it makes two. */
+void python_huge_finish(void);
 
 #endif

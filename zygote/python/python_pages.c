@@ -1,7 +1,5 @@
-#define _GNU_SOURCE
 #include "zygote/python/python_fork.h"
 
-#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,7 +26,6 @@ static const uintptr_t region_bytes = (uintptr_t)1 << 30;
 static bool refusing, refused, filled;
 static uintptr_t region;     /* where it begins; 0: the kernel chooses */
 static uintptr_t next_place; /* a wish for the next arena */
-static uintptr_t heap;       /* where that of malloc() begins */
 
 static uintptr_t page_bytes(void)
 {
@@ -100,53 +97,8 @@ void python_pages_install(void)
 {
 	PyObjectArenaAllocator allocator = { NULL, allocate, release };
 
-	heap = (uintptr_t)sbrk(0);
 	PyObject_SetArenaAllocator(&allocator);
 	choose_region();
-}
-
-/* A fork copies one entry for a huge page instead of 512. What a program then
- * writes to is split and copied in small pages as before. Only a hint: what
- * cannot be collapsed stays as it is (Linux before 6.1, or a range that is not
- * one mapping). */
-static void collapse(uintptr_t from, uintptr_t to)
-{
-	enum { COLLAPSE = 25 }; /* MADV_COLLAPSE, missing in older headers */
-	const uintptr_t huge = (uintptr_t)2 << 20;
-
-	for (uintptr_t at = (from + huge - 1) & ~(huge - 1); at + huge <= to; at += huge)
-		(void)madvise((void *)at, huge, COLLAPSE);
-}
-
-/* What malloc() holds for libraries in C. Where that is little, splitting for what
- * programs write to would cost more than the copying of entries. */
-static void collapse_heap(void)
-{
-	const uintptr_t much = (uintptr_t)8 << 20, end = (uintptr_t)sbrk(0);
-
-	if (end - heap >= much)
-		collapse(heap, end);
-}
-
-/* Of a library's five mappings make two: what only differs in being executable, or in
- * having been made read-only after its relocation, becomes one. A fork copies, and its end
- * removes, each mapping: a hundred libraries make that the most of its time. In a process
- * that runs whatever it is told these differences protect nothing. */
-static int merge_library(struct dl_phdr_info *library, size_t size, void *context)
-{
-	(void)size, (void)context;
-	for (size_t i = 0; *library->dlpi_name && i < library->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &library->dlpi_phdr[i];
-		uintptr_t from = library->dlpi_addr + part->p_vaddr, to = from + part->p_memsz;
-
-		from &= ~(page_bytes() - 1);
-		if (part->p_type == PT_LOAD && part->p_flags == PF_R)
-			(void)mprotect((void *)from, to - from, PROT_READ | PROT_EXEC);
-		if (part->p_type == PT_GNU_RELRO)
-			(void)mprotect((void *)from, (to & ~(page_bytes() - 1)) - from,
-				       PROT_READ | PROT_WRITE);
-	}
-	return 0;
 }
 
 /* What is taken here is never given back: it belongs to every fork. From now on
@@ -166,10 +118,10 @@ void python_pages_fill(void)
 		}
 	}
 	filled = true;
-	if (region)
-		collapse(region, next_place);
-	collapse_heap();
-	(void)dl_iterate_phdr(merge_library, NULL);
+	if (region) {
+		next_place = python_huge_extend(next_place);
+		(void)python_huge_collapse(region, next_place);
+	}
 }
 
 void python_pages_scatter(void)

@@ -248,6 +248,7 @@ static int freeze(void)
 	}
 	python_pages_fill();
 	malloc_trim(0); /* what is free costs each fork as much as what is used */
+	python_huge_finish();
 	return 0;
 }
 
