@@ -53,6 +53,7 @@ static const struct field_rule field_rules[FIELD_LAST + 1] = {
 	[FIELD_FOLLOW] = { FIELD_IS_NUMBER, "follow" },
 	[FIELD_SEQUENCE] = { FIELD_IS_NUMBER, "sequence" },
 	[FIELD_ENVIRONMENT] = { FIELD_IS_TEXT, "environment" },
+	[FIELD_PUT_BYTES] = { FIELD_IS_NUMBER, "put_bytes" },
 	[FIELD_DEFAULTS] = { FIELD_IS_LIST, "defaults" },
 
 	[FIELD_WALL_MS] = { FIELD_IS_NUMBER, "wall_ms" },

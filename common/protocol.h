@@ -31,7 +31,8 @@ enum frame_type {
 	FRAME_SESSION_LIST = 9,
 	FRAME_SESSION_HISTORY = 10,
 	FRAME_SESSION_DELETE = 11,
-	FRAME_SESSION_WORKSPACE = 12,  /* REPLY carries a directory descriptor */
+	FRAME_SESSION_WORKSPACE = 12,  /* REPLY carries a directory descriptor, to read; or
+					* WANT_FILES: WORKSPACE does, to write */
 	FRAME_SESSION_RUN = 13,        /* a shell command beside the interpreter */
 	FRAME_EVALUATE = 14,
 	FRAME_INFO = 15,               /* health, limits, isolation in force */
@@ -89,6 +90,8 @@ enum field {
 	 * asked for if that is less */
 	FIELD_DEFAULTS = 21,
 	FIELD_ENVIRONMENT = 24,     /* text: a package environment, by name */
+	/* u64: with WANT_FILES: what goes in takes at most so many bytes of a workspace */
+	FIELD_PUT_BYTES = 25,
 	/* limits, in requests (downwards only) and in replies */
 	FIELD_WALL_MS = 32,
 	FIELD_CPU_MS = 33,
@@ -207,6 +210,8 @@ enum refusal {
 	REFUSAL_STOPPING,       /* 503: the executor is going down */
 	REFUSAL_INTERNAL,       /* 503: a sandbox could not be made; the log knows */
 	REFUSAL_WAITED,         /* 409: the session's earlier cells took too long */
+	REFUSAL_FILES_FULL,     /* 507: the files of all sandboxes take what they may */
+	REFUSAL_SANDBOX_FULL,   /* 507: its memory has no room for these files */
 	REFUSAL_COUNT
 };
 

@@ -47,6 +47,8 @@ static int put_counters(const struct executor *executor, struct buffer *list)
 		{ "sandboxes", sandboxes_count(executor->sandboxes) },
 		{ "pool_ready", environments_ready(executor->environments) },
 		{ "zygotes_warm", environments_warm_zygotes(executor->environments) },
+		{ "files_bytes", sandboxes_file_bytes(executor->sandboxes) },
+		{ "limit_files_bytes", executor->options.sandboxes_files_bytes },
 		{ "limit_running", executor->options.running },
 		{ "limit_running_per_client", executor->options.running_per_client },
 		{ "limit_queue", executor->options.queue },

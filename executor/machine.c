@@ -108,6 +108,7 @@ void machine_settle(struct options *options)
 	uint64_t run_bytes = profiles[PROFILE_NATIVE].limits.memory_bytes / 2;
 
 	settle(&options->sandboxes_memory_bytes, read_memory_bytes() / 4 * 3);
+	settle(&options->sandboxes_files_bytes, read_memory_bytes() / 8);
 	settle(&options->sandboxes_processes, read_pid_max() / 2);
 	uint64_t running = smaller(options->sandboxes_memory_bytes / run_bytes,
 				   runs_with_descriptors(options));

@@ -149,6 +149,9 @@ static const struct setting table[] = {
 	NUMBER(sandboxes, 1, 16384, "2048", "sandboxes in all; each takes 16 uids"),
 	NUMBER(sandboxes_memory_bytes, 0, 1ull << 50, "0",
 	       "memory of all sandboxes together, bytes; 0: three quarters of the machine's"),
+	NUMBER(sandboxes_files_bytes, 0, 1ull << 50, "0",
+	       "files that clients have put into sandboxes, all together, bytes; 0: an eighth of "
+	       "the machine's memory"),
 	NUMBER(sandboxes_processes, 0, 1 << 22, "0",
 	       "processes and threads of all sandboxes together; 0: half of kernel.pid_max"),
 	WORDS(cgroup_parent, "", "make our cgroup below this one; empty: find out"),

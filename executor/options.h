@@ -37,7 +37,8 @@ struct options {
 	uint64_t idle_cpu_permille, idle_cpu_all_permille;
 	uint64_t uid_base;
 	uint64_t sandboxes;
-	uint64_t sandboxes_memory_bytes, sandboxes_processes; /* 0: by the machine's size */
+	/* 0: by the machine's size */
+	uint64_t sandboxes_memory_bytes, sandboxes_files_bytes, sandboxes_processes;
 	char *cgroup_parent;
 	char *cgroup_name;
 	bool allow_no_cgroups;

@@ -177,6 +177,7 @@ static void make_parts(struct daemon *daemon)
 				.cpu_percent = options->cpu_percent,
 				.idle_cpu_permille = options->idle_cpu_permille,
 				.idle_cpu_all_permille = options->idle_cpu_all_permille,
+				.files_bytes = options->sandboxes_files_bytes,
 				.undo_depth_max = deepest_undo(),
 				.limits = profiles[PROFILE_NATIVE].limits,
 				.gone = daemon_on_gone,

@@ -208,6 +208,33 @@ int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes)
 	return error;
 }
 
+int cgroup_limit_memory(struct cgroup *cgroup, uint64_t bytes)
+{
+	if (!cgroup->version)
+		return 0;
+	int error = cgroup->version->limit_memory(&cgroup->dirs, bytes);
+	cgroup->limits.memory_bytes = error ? 0 : bytes;
+	return error;
+}
+
+int cgroup_read_cache(const struct cgroup *cgroup, uint64_t *ret_bytes)
+{
+	const struct cgroup_version *version = cgroup->version;
+	uint64_t active = 0, inactive = 0;
+
+	if (version) {
+		int dir = cgroup->dirs.fd[version->memory];
+		int error = cgroup_read_key(dir, "memory.stat", "active_file", &active);
+
+		if (!error)
+			error = cgroup_read_key(dir, "memory.stat", "inactive_file", &inactive);
+		if (error)
+			return error;
+	}
+	*ret_bytes = active + inactive;
+	return 0;
+}
+
 /* -- who is in it, and what they have used ------------------------------------- */
 
 int cgroup_open_doors(const struct cgroup *cgroup, int ret_fds[CGROUP_DOORS_MAX])

@@ -71,6 +71,13 @@ int cgroup_hold_cpu(struct cgroup *cgroup, uint64_t permille);
 /* Change this limit alone; 0 refuses every further fork. 0 or -errno. */
 int cgroup_limit_processes(struct cgroup *cgroup, uint64_t processes);
 
+/* Likewise. What is used already, but for what the kernel can drop, must be less. */
+int cgroup_limit_memory(struct cgroup *cgroup, uint64_t bytes);
+
+/* What of its memory is copies of files on a disk, which the kernel drops when it wants
+ * the room. 0 or -errno. */
+int cgroup_read_cache(const struct cgroup *cgroup, uint64_t *ret_bytes);
+
 /* Descriptors by which a process with one thread moves itself in, by writing "0" to each:
  * it needs no right to do so, and need not see the hierarchy. Nobody moves another one, as
  * for that the kernel waits for a grace period (8 ms and more after 20 ms without a move).

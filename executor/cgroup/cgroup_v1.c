@@ -53,8 +53,9 @@ static int delegate(const struct cgroup_dirs *dirs)
 
 /* The limit with swap may never be below the one without, so the order depends
  * on the direction; without swap accounting there is no such file. */
-static int limit_memory(int dir_fd, uint64_t bytes)
+static int limit_memory(const struct cgroup_dirs *dirs, uint64_t bytes)
 {
+	int dir_fd = dirs->fd[MEMORY];
 	int plain = cgroup_write_number(dir_fd, "memory.limit_in_bytes", bytes);
 	int swap = cgroup_write_number(dir_fd, "memory.memsw.limit_in_bytes", bytes);
 
@@ -67,7 +68,7 @@ static int limit_memory(int dir_fd, uint64_t bytes)
 
 static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits)
 {
-	int error = limit_memory(dirs->fd[MEMORY], limits->memory_bytes);
+	int error = limit_memory(dirs, limits->memory_bytes);
 
 	if (!error)
 		error = cgroup_write_number(dirs->fd[PIDS], "pids.max", limits->processes);
@@ -120,10 +121,12 @@ const struct cgroup_version cgroup_v1 = {
 	.name = "v1",
 	.dirs = CGROUP_DIRS_MAX,
 	.members = PIDS,
+	.memory = MEMORY,
 	.door = "tasks", /* one thread moves itself at once; cgroup.procs waits */
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.limit_memory = limit_memory,
 	.limit_cpu = limit_cpu,
 	.weigh = weigh,
 	.share_cpu = share_cpu,

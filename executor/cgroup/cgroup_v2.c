@@ -193,9 +193,14 @@ static int delegate(const struct cgroup_dirs *dirs)
 	return cgroup_write(dirs->fd[0], "cgroup.subtree_control", all_controllers);
 }
 
+static int limit_memory(const struct cgroup_dirs *dirs, uint64_t bytes)
+{
+	return cgroup_write_number(dirs->fd[0], "memory.max", bytes);
+}
+
 static int limit(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits)
 {
-	int error = cgroup_write_number(dirs->fd[0], "memory.max", limits->memory_bytes);
+	int error = limit_memory(dirs, limits->memory_bytes);
 
 	if (!error) {
 		error = cgroup_write(dirs->fd[0], "memory.swap.max", "0");
@@ -254,6 +259,7 @@ const struct cgroup_version cgroup_v2 = {
 	.open_base = open_base,
 	.delegate = delegate,
 	.limit = limit,
+	.limit_memory = limit_memory,
 	.limit_cpu = limit_cpu,
 	.weigh = weigh,
 	.share_cpu = share_cpu,

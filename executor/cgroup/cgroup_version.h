@@ -22,6 +22,7 @@ struct cgroup_version {
 	const char *name;
 	size_t dirs; /* how many of the directories it uses */
 	size_t members; /* the one whose cgroup.procs is read */
+	size_t memory;  /* the one with memory.stat */
 	const char *door; /* the file in which a process writes "0" for itself */
 
 	/* Open the directories below which the daemon makes its group, ready for
@@ -32,6 +33,7 @@ struct cgroup_version {
 	int (*delegate)(const struct cgroup_dirs *dirs);
 	/* Of memory and processes. */
 	int (*limit)(const struct cgroup_dirs *dirs, const struct cgroup_limits *limits);
+	int (*limit_memory)(const struct cgroup_dirs *dirs, uint64_t bytes);
 	/* CPU time in every CGROUP_PERIOD_US, which is the period as a group is made. What it
 	 * owes for time used beyond its quota is forgiven. */
 	int (*limit_cpu)(const struct cgroup_dirs *dirs, uint64_t quota_us);

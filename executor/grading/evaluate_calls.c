@@ -41,6 +41,8 @@ static void answer(struct executor *executor, struct call *call, enum refusal re
 		executor->counters[COUNTER_REFUSED]++;
 		call_refuse_busy(call, refusal, "The service is busy: no sandbox became free.",
 				 BUSY_RETRY_MS);
+	} else if (refusal == REFUSAL_FILES_FULL || refusal == REFUSAL_SANDBOX_FULL) {
+		req_refuse_files(call, refusal == REFUSAL_FILES_FULL ? -EDQUOT : -ENOSPC);
 	} else if (refusal != REFUSAL_COUNT) {
 		call_refuse_busy(call, refusal, "The sandbox could not be prepared.",
 				 BUSY_RETRY_MS);

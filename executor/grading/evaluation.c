@@ -1,5 +1,6 @@
 #include "executor/grading/evaluation.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -27,6 +28,7 @@ static void on_proceed(struct call *call)
 	struct worker *worker = evaluation->offered;
 
 	evaluation->offered = NULL;
+	sandbox_settle_files(&evaluation->incoming);
 	/* it may have lost its sandbox, and wait for another by now */
 	if (worker && worker->offered && worker->state == WORKER_WANTS_FILES)
 		worker_handle(worker, WORKER_FILES_PUT, NULL);
@@ -42,8 +44,14 @@ static int offer_files(struct evaluation *evaluation)
 	if (!worker)
 		return 0;
 	int fd = sandbox_share_workspace(worker->sandbox, call_peer(call));
-	if (fd < 0)
-		return fd;
+	int error = fd < 0 ? fd
+			   : sandbox_admit_files(worker->sandbox, evaluation->submission.put_bytes,
+						 &evaluation->incoming);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		return error;
+	}
 	evaluation->offered = worker;
 	worker->offered = true;
 	call->proceed = on_proceed;
@@ -144,6 +152,7 @@ static void close_all(struct evaluation *evaluation)
 	comparer_handle(&evaluation->comparer, COMPARER_CLOSE, NULL);
 	for (size_t i = 0; i < WORKERS_MAX; i++)
 		worker_handle(&evaluation->workers[i], WORKER_CLOSE, NULL);
+	sandbox_settle_files(&evaluation->incoming);
 	loop_clear_timer(loop, &evaluation->deadline);
 	loop_clear_timer(loop, &evaluation->retry);
 }
@@ -173,8 +182,11 @@ static enum evaluation_state work(struct evaluation *evaluation)
 {
 	if (submission_is_done(&evaluation->submission))
 		return end(evaluation);
-	if (offer_files(evaluation)) {
-		evaluation->refusal = REFUSAL_INTERNAL;
+	int error = offer_files(evaluation);
+	if (error) {
+		evaluation->refusal = error == -EDQUOT   ? REFUSAL_FILES_FULL
+				      : error == -ENOSPC ? REFUSAL_SANDBOX_FULL
+							 : REFUSAL_INTERNAL;
 		return end(evaluation);
 	}
 	if (evaluation->submission.count)

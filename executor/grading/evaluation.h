@@ -54,6 +54,7 @@ struct evaluation {
 	struct worker workers[WORKERS_MAX];
 	struct comparer comparer;
 	struct worker *offered;    /* the worker whose files are being put in */
+	struct incoming incoming;
 	struct loop_timer deadline;
 	struct loop_timer finish;  /* the answer is given from the loop, not from inside a part */
 	struct loop_timer retry;

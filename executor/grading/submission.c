@@ -142,6 +142,7 @@ bool submission_read(struct submission *submission, struct executor *executor, s
 		return false;
 	submission->flags = profile->readonly ? MAILBOX_READONLY : 0;
 	submission->wants_files = fields_number(call->fields, call->length, FIELD_WANT_FILES, 0);
+	submission->put_bytes = fields_number(call->fields, call->length, FIELD_PUT_BYTES, 0);
 	submission->display_bytes = choose_display_bytes(submission->count);
 	return true;
 }

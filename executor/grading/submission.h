@@ -34,6 +34,7 @@ struct submission {
 	struct limits limits; /* of each case */
 	uint32_t flags;       /* enum mailbox_flag */
 	bool wants_files;     /* the session's, in every sandbox */
+	uint64_t put_bytes;   /* they take so many at most */
 	bool has_loaded;      /* in some worker: the code is not what fails */
 	struct buffer load;   /* the outcome of loading, if that failed */
 	size_t display_bytes; /* of each text of a result */

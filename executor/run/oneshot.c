@@ -23,6 +23,7 @@ struct oneshot {
 	uint32_t flags;
 	bool streams;
 	struct sandbox *sandbox;
+	struct incoming incoming; /* files */
 	struct run *run;
 };
 
@@ -53,6 +54,7 @@ static void let_go(struct oneshot *oneshot, bool good)
 	admission_withdraw(executor->admission, &oneshot->waiter);
 	loop_clear_timer(executor->loop, &oneshot->timer);
 	run_free(oneshot->run);
+	sandbox_settle_files(&oneshot->incoming);
 	if (oneshot->sandbox) {
 		leave_sandbox(oneshot, good);
 		admission_leave(executor->admission, &oneshot->waiter);
@@ -188,6 +190,7 @@ static void on_proceed(struct call *call)
 	struct oneshot *oneshot = call->context;
 
 	loop_clear_timer(oneshot->executor->loop, &oneshot->timer);
+	sandbox_settle_files(&oneshot->incoming);
 	begin(oneshot);
 }
 
@@ -197,6 +200,9 @@ static void offer_workspace(struct oneshot *oneshot)
 	struct executor *executor = oneshot->executor;
 	struct call *call = oneshot->call;
 	int error = sandbox_limit(oneshot->sandbox, &oneshot->limits);
+	if (!error)
+		error = sandbox_admit_files(oneshot->sandbox, req_number(call, FIELD_PUT_BYTES),
+					    &oneshot->incoming);
 	int fd = error ? error : sandbox_share_workspace(oneshot->sandbox, call_peer(call));
 
 	error = fd < 0 ? fd
@@ -206,7 +212,7 @@ static void offer_workspace(struct oneshot *oneshot)
 		if (fd >= 0)
 			close(fd);
 		let_go(oneshot, false);
-		req_refuse_internal(call, "share the workspace", error);
+		req_refuse_files(call, error);
 		return;
 	}
 	call->proceed = on_proceed;

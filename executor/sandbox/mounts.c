@@ -126,6 +126,18 @@ int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t 
 	return error;
 }
 
+int workspace_measure(const struct workspace *workspace, uint64_t *ret_used, uint64_t *ret_left)
+{
+	struct statfs info;
+
+	if (fstatfs(workspace->filesystem, &info))
+		return -errno;
+	uint64_t block = (uint64_t)info.f_bsize;
+	*ret_left = info.f_bfree * block + info.f_ffree * WORKSPACE_INODE_BYTES;
+	*ret_used = info.f_blocks * block + info.f_files * WORKSPACE_INODE_BYTES - *ret_left;
+	return 0;
+}
+
 int workspace_full(const struct workspace *workspace)
 {
 	struct statfs info;

@@ -33,6 +33,11 @@ int workspace_create(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid,
 /* Change the limits; -errno if more is in use already. */
 int workspace_limit(const struct workspace *workspace, uint64_t bytes, uint64_t inodes);
 
+/* What its files take, and what they may take yet: content in whole pages, and
+ * WORKSPACE_INODE_BYTES for each file and folder. 0 or -errno. */
+enum { WORKSPACE_INODE_BYTES = 1024 }; /* in Linux 6: inode and name of a tmpfs, rounded up */
+int workspace_measure(const struct workspace *workspace, uint64_t *ret_used, uint64_t *ret_left);
+
 /* 1 if a limit of the file system has been reached, else 0. */
 int workspace_full(const struct workspace *workspace);
 

@@ -84,6 +84,7 @@ struct sandboxes_config {
 	uid_t uid_base;
 	uint64_t cpu_percent;
 	uint64_t idle_cpu_permille, idle_cpu_all_permille; /* see sandbox_rest() */
+	uint64_t files_bytes; /* see sandbox_admit_files() */
 	uint64_t undo_depth_max; /* processes that checkpoints may need on top */
 	struct limits limits;    /* of a fresh sandbox, until sandbox_limit() */
 	/* A sandbox has gone altogether: its slot is free again. */
@@ -116,6 +117,26 @@ bool sandbox_is_idle(const struct sandbox *sandbox);
  * if it were the program; or -errno. It stays good when the sandbox is gone. */
 struct ucred;
 int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer);
+
+/* Files that are being put into a workspace by that descriptor. */
+struct incoming {
+	struct sandboxes *all;   /* NULL: there are none */
+	struct sandbox *sandbox; /* NULL: it is gone */
+	struct incoming *next;
+	uint64_t bytes, used, moves;
+	bool alone;
+};
+
+/* Before they are written: they take at most `bytes` (as workspace_measure() counts) of
+ * the sandbox's memory, and of what all sandboxes may have of such files. 0 with
+ * *incoming, which stays where it is until sandbox_settle_files(); -EDQUOT: all have
+ * what they may; -ENOSPC: the sandbox's memory has no room; -errno. */
+int sandbox_admit_files(struct sandbox *sandbox, uint64_t bytes, struct incoming *incoming);
+/* All that will be written is. Also after a refusal, and more than once. */
+void sandbox_settle_files(struct incoming *incoming);
+/* Such bytes, also those on their way. */
+uint64_t sandbox_file_bytes(const struct sandbox *sandbox);
+uint64_t sandboxes_file_bytes(const struct sandboxes *sandboxes);
 
 /* Change what it may use. Only while idle. 0 or -errno. */
 int sandbox_limit(struct sandbox *sandbox, const struct limits *limits);

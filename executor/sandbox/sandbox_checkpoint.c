@@ -129,6 +129,8 @@ int restore_resume(struct sandbox *sandbox, const struct happening *what)
 	int error = sandbox_make_room(sandbox, 0); /* forks again */
 
 	(void)what;
+	if (sandbox->clear_workspace)
+		sandbox_recount_files(sandbox);
 	sandbox->clear_workspace = false;
 	if (error)
 		return error;

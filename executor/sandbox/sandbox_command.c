@@ -65,6 +65,7 @@ int command_start(struct sandbox *sandbox, const struct happening *what)
 {
 	int error = sweep_note_others(sandbox);
 
+	sandbox_recount_files(sandbox);
 	if (!error) /* the shell is not one of the program's processes */
 		error = sandbox_make_room(sandbox, 1);
 	if (!error)

@@ -60,6 +60,7 @@ int job_start(struct sandbox *sandbox, const struct happening *what)
 	const struct sandbox_job *job = what->job;
 	int error = sandbox_make_room(sandbox, 0);
 
+	sandbox_recount_files(sandbox);
 	if (job->payload_length > MAILBOX_PAYLOAD_MAX ||
 	    job->replay_length > MAILBOX_PAYLOAD_MAX - job->payload_length)
 		return -EMSGSIZE;

@@ -123,6 +123,9 @@ struct sandbox {
 	size_t feed_length, feed_done;
 	struct command command;
 
+	uint64_t file_bytes; /* that were put into its workspace and may be there yet */
+	struct incoming *incoming;
+
 	struct earlier earlier;
 	bool ended_processes, left_threads; /* the last sandbox_tidy() */
 	unsigned looks; /* of it, at threads that may be about to end */
@@ -141,6 +144,7 @@ struct sandboxes {
 	uint64_t last_end_us;     /* of a sandbox; 0: none since the last trim */
 	size_t held;             /* to a share of the CPU, because they rest */
 	uint64_t held_permille;  /* each */
+	uint64_t file_bytes;     /* of all, those on their way included */
 };
 
 /* sandbox_rest.c: it has all of its CPU again; for good if it is torn down. */
@@ -175,6 +179,12 @@ uint64_t sandbox_process_rlimit(const struct sandbox *sandbox);
 /* Let its cgroup have the program's processes, ours, and `more`. 0 or -errno. */
 int sandbox_make_room(struct sandbox *sandbox, unsigned more);
 int sandbox_forbid_forks(struct sandbox *sandbox);
+
+/* -- sandbox_files.c: what others put into its workspace ------------------------------- */
+
+/* The program may have removed some. */
+void sandbox_recount_files(struct sandbox *sandbox);
+void sandbox_forget_files(struct sandbox *sandbox);
 
 /* -- sandbox_init.c: its socket and its life ------------------------------------------- */
 

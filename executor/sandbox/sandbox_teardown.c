@@ -136,6 +136,7 @@ void teardown_finish(struct sandbox *sandbox, const struct happening *what)
 		sandbox->next->link = sandbox->link;
 	all->count--;
 	sweep_forget_others(sandbox);
+	sandbox_forget_files(sandbox);
 	all->last_end_us = loop_now_us();
 	settle(all);
 	free(sandbox);

@@ -1,5 +1,6 @@
 #include "executor/server/request.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,4 +127,22 @@ void req_refuse_internal(struct call *call, const char *what, int error)
 	call_request_id(call, id, sizeof id);
 	log_error("request %s: cannot %s: %s", id, what, strerror(-error));
 	call_refuse_busy(call, REFUSAL_INTERNAL, "The sandbox could not be prepared.", 1000);
+}
+
+void req_refuse_files(struct call *call, int error)
+{
+	enum { RETRY_MS = 5000 };
+
+	if (error == -EDQUOT)
+		call_refuse_busy(
+			call, REFUSAL_FILES_FULL,
+			"There is no room for more files now: those in all sandboxes together "
+			"take what they may (sandboxes_files_bytes).",
+			RETRY_MS);
+	else if (error == -ENOSPC)
+		call_refuse(call, REFUSAL_SANDBOX_FULL, FIELD_NONE,
+			    "There is no room for these files: they count towards the sandbox's "
+			    "memory (memory_bytes), and the program has the rest.");
+	else
+		req_refuse_internal(call, "share the workspace", error);
 }

@@ -26,6 +26,9 @@ struct field_view req_optional(const struct call *call, unsigned field);
 /* 0 without one. */
 uint64_t req_number(const struct call *call, unsigned field);
 
+/* Refuse files that sandbox_admit_files() or sandbox_share_workspace() has refused. */
+void req_refuse_files(struct call *call, int error);
+
 /* Refuse because our own machinery failed; logs it. */
 void req_refuse_internal(struct call *call, const char *what, int error);
 

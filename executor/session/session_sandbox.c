@@ -1,6 +1,8 @@
 /* A session between jobs: how long it lives without one; getting a sandbox, the checkpoint
  * after a cell, the ways back to one when a job had to be killed, when the interpreter
  * died by itself, and on request. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -147,10 +149,52 @@ static void on_workspace_cancelled(struct call *call)
 		*link = call->next;
 }
 
-void session_give_workspace(struct session *session, struct call *call)
+static void reply_with_id(struct call *call, const struct session *session, int fd)
 {
 	AUTO_BUFFER fields = BUFFER_INIT(4096);
 
+	(void)fields_put_text(&fields, FIELD_SESSION_ID, session->id);
+	call_finish_with_fd(call, FRAME_REPLY, &fields, fd);
+}
+
+static void on_put_cancelled(struct call *call)
+{
+	struct incoming *incoming = call->context;
+
+	sandbox_settle_files(incoming);
+	free(incoming);
+}
+
+/* The session may have ended meanwhile. */
+static void on_put(struct call *call)
+{
+	AUTO_BUFFER fields = BUFFER_INIT(0);
+
+	on_put_cancelled(call);
+	call_finish(call, FRAME_REPLY, &fields);
+}
+
+/* The application puts files in, then says FRAME_CONTINUE, or hangs up. */
+static void offer_workspace(struct session *session, struct call *call, int fd)
+{
+	struct incoming *incoming = calloc(1, sizeof *incoming);
+	int error = incoming ? sandbox_admit_files(session->sandbox,
+						   req_number(call, FIELD_PUT_BYTES), incoming)
+			     : -ENOMEM;
+
+	if (error) {
+		free(incoming);
+		req_refuse_files(call, error);
+		return;
+	}
+	call->context = incoming;
+	call->cancel = on_put_cancelled;
+	call->proceed = on_put;
+	call_workspace(call, fd);
+}
+
+void session_give_workspace(struct session *session, struct call *call)
+{
 	if (!session->sandbox) {
 		call->next = session->wants_workspace;
 		session->wants_workspace = call;
@@ -165,8 +209,10 @@ void session_give_workspace(struct session *session, struct call *call)
 		return;
 	}
 	session_touch(session);
-	(void)fields_put_text(&fields, FIELD_SESSION_ID, session->id);
-	call_finish_with_fd(call, FRAME_REPLY, &fields, fd);
+	if (req_number(call, FIELD_WANT_FILES))
+		offer_workspace(session, call, fd);
+	else
+		reply_with_id(call, session, fd);
 }
 
 void session_take_sandbox(struct session *session)

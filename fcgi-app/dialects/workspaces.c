@@ -72,26 +72,36 @@ static struct json_writer answer_success(struct exchange *exchange, struct text 
 
 /* ---- files ---------------------------------------------------------------- */
 
+struct writing {
+	struct files_path path;
+	struct text content;
+};
+
+static int put_content(void *context, int root)
+{
+	const struct writing *file = context;
+
+	return files_write(root, &file->path, file->content.data, file->content.length,
+			   (struct files_write){ .make_directories = true });
+}
+
 void workspaces_write(struct exchange *exchange)
 {
 	AUTO_INPUT input = { 0 };
-	struct files_path path;
-	int failed;
+	struct writing file;
+	struct workspace_change change = { .put = put_content, .context = &file };
 
 	if (!input_open(exchange, false, &input))
 		return;
 	struct text id = take_id(&input);
-	struct text rel_path = take_path(&input, "rel_path", &path);
-	struct text content = input_text(&input, "content", INPUT_REQUIRED, SIZE_MAX);
+	struct text rel_path = take_path(&input, "rel_path", &file.path);
+	file.content = input_text(&input, "content", INPUT_REQUIRED, SIZE_MAX);
 	if (input_refused(exchange, &input, 400))
 		return;
-	AUTO_FD root = workspace_open(exchange, id, "workspace");
-	if (root < 0)
-		return;
-	failed = files_write(root, &path, content.data, content.length,
-			     (struct files_write){ .make_directories = true });
-	if (failed) {
-		refuse_change(exchange, failed);
+	change.bytes = files_room(file.content.length, &file.path);
+	if (!workspace_put(exchange, id, "workspace", &change)) {
+		if (change.failed)
+			refuse_change(exchange, change.failed);
 		return;
 	}
 	struct json_writer writer = answer_success(exchange, id);
@@ -168,23 +178,18 @@ void workspaces_delete(struct exchange *exchange)
 void workspaces_rename(struct exchange *exchange)
 {
 	AUTO_INPUT input = { 0 };
-	struct files_path from, to;
-	int failed;
+	struct workspace_rename rename = { .replace = true };
 
 	if (!input_open(exchange, false, &input))
 		return;
 	struct text id = take_id(&input);
-	struct text old_path = take_path(&input, "old_path", &from);
-	struct text new_path = take_path(&input, "new_path", &to);
+	struct text old_path = take_path(&input, "old_path", &rename.from);
+	struct text new_path = take_path(&input, "new_path", &rename.to);
 	if (input_refused(exchange, &input, 400))
 		return;
-	AUTO_FD root = workspace_open(exchange, id, NULL);
-	if (root < 0)
-		return;
-	failed = files_rename(root, &from, &to,
-			      (struct files_rename){ .make_directories = true, .replace = true });
-	if (failed) {
-		refuse_change(exchange, failed);
+	if (!workspace_rename(exchange, id, &rename)) {
+		if (rename.failed)
+			refuse_change(exchange, rename.failed);
 		return;
 	}
 	struct json_writer writer = answer_success(exchange, id);
@@ -337,15 +342,20 @@ void workspaces_evaluate(struct exchange *exchange)
 /* The copy is made before anybody knows the new session's id. */
 static void fork_into(struct exchange *exchange, int from, struct text new_id)
 {
-	AUTO_FD to = workspace_open(exchange, new_id, "workspace");
-	int failed;
+	struct workspace_copy copy;
+	int failed = workspace_copy_open(from, &copy);
+	struct workspace_change change = { .bytes = copy.limits.most_bytes,
+					   .put = workspace_copy_put,
+					   .context = &copy };
 
-	if (to < 0)
-		return;
-	failed = files_tree_copy(from, to, &workspace_whole);
 	if (failed) {
-		workspace_abandon(exchange, new_id);
 		workspace_refuse(exchange, failed);
+		return;
+	}
+	if (!workspace_put(exchange, new_id, "workspace", &change)) {
+		workspace_abandon(exchange, new_id);
+		if (change.failed)
+			workspace_refuse(exchange, change.failed);
 		return;
 	}
 	struct json_writer writer = answer_open(exchange, 200);

@@ -26,6 +26,8 @@ static const struct {
 	[REFUSAL_STOPPING] = { 503, "the service is going down", 2 },
 	[REFUSAL_INTERNAL] = { 503, "a sandbox could not be made", 2 },
 	[REFUSAL_WAITED] = { 409, "the session's earlier executions took too long", 0 },
+	[REFUSAL_FILES_FULL] = { 507, "there is no room for more files now", 5 },
+	[REFUSAL_SANDBOX_FULL] = { 507, "the session's memory has no room for these files", 0 },
 };
 
 struct exec_request run_request(const struct exchange *exchange, enum frame_type call,

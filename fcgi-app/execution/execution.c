@@ -68,6 +68,7 @@ int exec_request_encode(const struct exec_request *request, uint32_t number, str
 		{ FIELD_DETACH, request->detach },
 		{ FIELD_CLEAR_FILES, request->clear_files },
 		{ FIELD_WANT_FILES, request->files != NULL },
+		{ FIELD_PUT_BYTES, request->files ? request->files->bytes : 0 },
 		{ FIELD_STREAM, request->events && request->call != FRAME_SESSION_CELL },
 		{ FIELD_INTERACTIVE, request->interactive },
 		{ FIELD_END_OF_INPUT, request->end_of_input },

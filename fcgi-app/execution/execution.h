@@ -20,6 +20,7 @@ enum { EXEC_LIMITS = FIELD_UNDO_DEPTH - FIELD_WALL_MS + 1 };
 struct exec_files {
 	int (*put)(void *context, int workspace_fd);
 	void *context;
+	uint64_t bytes; /* what put() writes at most, as files_room() counts; 0: nothing */
 };
 
 /* Who wants events as they come. Not to return from a call makes the program wait.

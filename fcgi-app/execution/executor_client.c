@@ -26,6 +26,7 @@ struct executor_client {
 	struct sockaddr_un address;
 	int fd;
 	uint32_t number;
+	int64_t deadline_ms; /* of the call: it begins again when files have been put */
 	struct buffer sending, received;
 	int arrived_fd; /* a descriptor whose frame has not been taken yet, or -1 */
 };
@@ -174,9 +175,10 @@ static void take_descriptor(struct executor_client *client, struct executor_answ
 }
 
 /* The sandbox is there and waits: the files go in, and it goes on. */
-static int put_files(const struct executor_client *client, const struct exec_request *request,
+static int put_files(struct executor_client *client, const struct exec_request *request,
 		     int workspace_fd)
 {
+	int64_t began_ms = now_ms();
 	struct frame_header header = { .version = PROTOCOL_VERSION,
 				       .type = FRAME_CONTINUE,
 				       .number = client->number };
@@ -186,6 +188,7 @@ static int put_files(const struct executor_client *client, const struct exec_req
 		return -EPROTO;
 	if (request->files->put(request->files->context, workspace_fd))
 		return -ECONNABORTED;
+	client->deadline_ms += now_ms() - began_ms; /* that was the client's time */
 	frame_encode_header(&header, bytes);
 	return frame_write_all(client->fd, bytes, sizeof bytes);
 }
@@ -294,12 +297,13 @@ static int send_request(struct executor_client *client, const struct exec_reques
 
 /* 0 when bytes have come. Who wants events is told when none come. */
 static int wait_with_events(const struct executor_client *client, const struct exec_events *events,
-			    const struct executor_wait *wait, int64_t deadline_ms, bool begun)
+			    const struct executor_wait *wait, bool begun)
 {
 	for (;;) {
 		int64_t idle_ms = now_ms() + events->idle_ms;
-		bool last = !begun && deadline_ms < idle_ms;
-		int done = wait_for_bytes(client, wait->hangup_fd, last ? deadline_ms : idle_ms);
+		bool last = !begun && client->deadline_ms < idle_ms;
+		int done = wait_for_bytes(client, wait->hangup_fd,
+					  last ? client->deadline_ms : idle_ms);
 
 		if (done != -ETIMEDOUT || last)
 			return done;
@@ -313,12 +317,13 @@ static int converse(struct executor_client *client, const struct exec_request *r
 		    const struct executor_wait *wait, struct executor_answer *answer)
 {
 	const struct exec_events *events = request->events;
-	int64_t deadline_ms = now_ms() + (int64_t)wait->most_ms;
 	int done = send_request(client, request);
 
+	client->deadline_ms = now_ms() + (int64_t)wait->most_ms;
+
 	while (done == 0) {
-		done = events ? wait_with_events(client, events, wait, deadline_ms, answer->begun)
-			      : wait_for_bytes(client, wait->hangup_fd, deadline_ms);
+		done = events ? wait_with_events(client, events, wait, answer->begun)
+			      : wait_for_bytes(client, wait->hangup_fd, client->deadline_ms);
 		if (!done)
 			done = receive(client);
 		if (!done)

@@ -7,11 +7,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/owned.h"
 
 enum { READ_BYTES = 64 << 10, STALE_SECONDS = 3600, LOCKS = 16 };
+
+/* ---- how much ------------------------------------------------------------ */
+
+enum { PAGE_BYTES = 4096, NODE_BYTES = 1024 };
+
+uint64_t files_room(uint64_t bytes, const struct files_path *path)
+{
+	uint64_t nodes = 1;
+
+	for (const char *at = path->text; *at; at++)
+		nodes += *at == '/';
+	if (bytes > UINT64_MAX / 2)
+		return bytes;
+	return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES + nodes * NODE_BYTES;
+}
+
+int files_used(int folder_fd, uint64_t *ret_bytes)
+{
+	struct statfs info;
+
+	if (fstatfs(folder_fd, &info))
+		return -errno;
+	*ret_bytes = (info.f_blocks - info.f_bfree) * (uint64_t)info.f_bsize +
+		     (info.f_files - info.f_ffree) * NODE_BYTES;
+	return 0;
+}
 
 /* ---- reading ------------------------------------------------------------ */
 

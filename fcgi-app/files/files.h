@@ -39,6 +39,13 @@ int files_path_set(struct text path, struct files_path *ret_path);
  * control characters, no dot in front? */
 bool files_name_valid(struct text name);
 
+/* What a file of so many bytes, and the folders that its path makes, take of a workspace:
+ * whole pages, and a little for each name. */
+uint64_t files_room(uint64_t bytes, const struct files_path *path);
+
+/* What all files of the workspace take that this folder belongs to. 0 or -errno. */
+int files_used(int folder_fd, uint64_t *ret_bytes);
+
 /* Open a regular file for reading: the descriptor with *ret_stat set, or
  * -errno. Never waits. */
 int files_open(int root_fd, const struct files_path *path, struct stat *ret_stat);
@@ -141,6 +148,7 @@ struct files_tree_limits {
 	bool recursive;
 	size_t most_nodes;
 	size_t most_path_bytes; /* of all paths together */
+	uint64_t most_bytes;    /* of a copy, as files_room() counts; 0: no matter */
 };
 
 /* Read a directory; `below` NULL: the root. 0 with *ret_tree (freed with

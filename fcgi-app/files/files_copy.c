@@ -9,7 +9,7 @@
 #include "common/owned.h"
 #include "fcgi-app/files/files.h"
 
-enum { COPY_BYTES = 16 << 10 };
+enum { COPY_BYTES = 16 << 10, PAGE_BYTES = 4096, NODE_BYTES = 1024 };
 
 /* Where a workspace is in its sandbox: absolute links may lead there. */
 static const char workspace_folder[] = "/workspace";
@@ -23,8 +23,21 @@ static void node_path(const struct files_node *node, struct files_path *ret_path
 	ret_path->name_at = slash ? (size_t)(slash + 1 - node->path) : 0;
 }
 
-/* The bytes from `at` to `end`. */
-static int copy_part(int from_fd, int to_fd, off_t at, off_t end)
+/* What a copy may take yet. */
+struct room {
+	uint64_t left;
+};
+
+static int take_room(struct room *room, uint64_t bytes)
+{
+	if (bytes > room->left)
+		return -E2BIG;
+	room->left -= bytes;
+	return 0;
+}
+
+/* The bytes from `at` to `end`: whole pages but for the last. */
+static int copy_part(int from_fd, int to_fd, off_t at, off_t end, struct room *room)
 {
 	char bytes[COPY_BYTES];
 
@@ -36,6 +49,8 @@ static int copy_part(int from_fd, int to_fd, off_t at, off_t end)
 			return -errno;
 		if (got == 0)
 			return 0; /* it has become shorter */
+		if (take_room(room, (uint64_t)(got + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES))
+			return -E2BIG;
 		for (ssize_t done = 0; done < got;) {
 			ssize_t wrote =
 				pwrite(to_fd, bytes + done, (size_t)(got - done), at + done);
@@ -50,7 +65,7 @@ static int copy_part(int from_fd, int to_fd, off_t at, off_t end)
 }
 
 /* All there is, and no hole filled: a file of holes would fill the copy's disk. */
-static int copy_content(int from_fd, int to_fd, off_t size)
+static int copy_content(int from_fd, int to_fd, off_t size, struct room *room)
 {
 	off_t at = 0;
 	int failed = 0;
@@ -63,7 +78,7 @@ static int copy_content(int from_fd, int to_fd, off_t size)
 			break;
 		if (end < 0 || end > size)
 			end = size;
-		failed = copy_part(from_fd, to_fd, data, end);
+		failed = copy_part(from_fd, to_fd, data, end, room);
 		at = end;
 	}
 	if (!failed && ftruncate(to_fd, size))
@@ -71,7 +86,7 @@ static int copy_content(int from_fd, int to_fd, off_t size)
 	return failed;
 }
 
-static int copy_file(int from_fd, int to_fd, const struct files_path *path)
+static int copy_file(int from_fd, int to_fd, const struct files_path *path, struct room *room)
 {
 	struct stat found;
 	AUTO_FD source = files_open(from_fd, path, &found);
@@ -87,7 +102,7 @@ static int copy_file(int from_fd, int to_fd, const struct files_path *path)
 			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (target < 0)
 		return -errno;
-	failed = copy_content(source, target, found.st_size);
+	failed = copy_content(source, target, found.st_size, room);
 	if (!failed && (fchmod(target, found.st_mode & 0777) ||
 			futimens(target, (struct timespec[2]){ found.st_atim, found.st_mtim })))
 		failed = -errno;
@@ -186,17 +201,20 @@ static int link_again(int to_fd, const struct files_node *first, const struct fi
 											    : 0;
 }
 
-static int copy_node(int from_fd, int to_fd, const struct files_tree *tree, size_t index)
+static int copy_node(int from_fd, int to_fd, const struct files_tree *tree, size_t index,
+		     struct room *room)
 {
 	const struct files_node *node = &tree->nodes[index];
 	const struct files_node *first = S_ISREG(node->mode) ? same_file(tree, index) : NULL;
 	struct files_path path;
 
 	node_path(node, &path);
+	if (take_room(room, NODE_BYTES))
+		return -E2BIG;
 	if (first && !link_again(to_fd, first, &path))
 		return 0;
 	if (S_ISREG(node->mode))
-		return copy_file(from_fd, to_fd, &path);
+		return copy_file(from_fd, to_fd, &path, room);
 	if (S_ISDIR(node->mode))
 		return make_directory(to_fd, &path);
 	return S_ISLNK(node->mode) ? copy_link(from_fd, to_fd, &path) : 0;
@@ -234,13 +252,14 @@ static void finish_directories(int to_fd, const struct files_tree *tree)
 
 int files_tree_copy(int from_fd, int to_fd, const struct files_tree_limits *limits)
 {
+	struct room room = { limits->most_bytes ? limits->most_bytes : UINT64_MAX };
 	struct files_tree tree = { 0 };
 	int failed = files_tree_read(from_fd, NULL, limits, &tree);
 
 	if (!failed && tree.cut)
 		failed = -E2BIG;
 	for (size_t i = 0; !failed && i < tree.count; i++) {
-		int copied = copy_node(from_fd, to_fd, &tree, i);
+		int copied = copy_node(from_fd, to_fd, &tree, i, &room);
 
 		failed = is_passed_over(copied) ? 0 : copied;
 	}

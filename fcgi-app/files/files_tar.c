@@ -169,23 +169,58 @@ static int extract_member(int root_fd, const struct accepted *accepted)
 						 .modified = &modified });
 }
 
+/* Freed with archive_free() also after a failure. */
+static int open_archive(const void *bytes, size_t length, size_t most_members,
+			struct archive *archive, char error[FILES_TAR_ERROR_BYTES])
+{
+	*error = '\0';
+	/* no more members than headers fit */
+	archive->most = length / TAR_BLOCK < most_members ? length / TAR_BLOCK : most_members;
+	archive->list = calloc(archive->most + 1, sizeof *archive->list);
+	if (!archive->list)
+		return -ENOMEM;
+	if (length < TAR_BLOCK)
+		return refuse(error, "it is no tar archive", (struct text){ 0 });
+	return check(archive, bytes, length, error);
+}
+
+/* In their order, the folders that a member shares with the one before it are there. */
+static uint64_t room_of(const struct archive *archive)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < archive->count; i++) {
+		const struct accepted *here = &archive->list[i];
+		const char *before = i ? archive->list[i - 1].path : "";
+		struct files_path path = { .name_at = 0 };
+		size_t same = 0, below = 0;
+
+		for (; here->path[same] && here->path[same] == before[same]; same++)
+			below = here->path[same] == '/' ? same + 1 : below;
+		snprintf(path.text, sizeof path.text, "%s", here->path + below);
+		bytes += files_room(here->member.size, &path);
+	}
+	return bytes;
+}
+
+int files_tar_check(const void *archive, size_t length, size_t most_members, uint64_t *ret_room,
+		    char error[FILES_TAR_ERROR_BYTES])
+{
+	struct archive checked = { .most = 0 };
+	int failed = open_archive(archive, length, most_members, &checked, error);
+
+	if (!failed)
+		*ret_room = room_of(&checked);
+	archive_free(&checked);
+	return failed;
+}
+
 int files_tar_extract(int root_fd, const void *archive, size_t length, size_t most_members,
 		      char error[FILES_TAR_ERROR_BYTES])
 {
-	struct archive checked = { .most = most_members };
-	int failed = 0;
+	struct archive checked = { .most = 0 };
+	int failed = open_archive(archive, length, most_members, &checked, error);
 
-	*error = '\0';
-	/* no more members than headers fit */
-	if (length / TAR_BLOCK < most_members)
-		checked.most = length / TAR_BLOCK;
-	checked.list = calloc(checked.most + 1, sizeof *checked.list);
-	if (!checked.list)
-		return -ENOMEM;
-	if (length < TAR_BLOCK)
-		failed = refuse(error, "it is no tar archive", (struct text){ 0 });
-	if (!failed)
-		failed = check(&checked, archive, length, error);
 	for (size_t i = 0; !failed && i < checked.count; i++)
 		failed = extract_member(root_fd, &checked.list[i]);
 	archive_free(&checked);

@@ -81,12 +81,16 @@ _Static_assert(sizeof(struct tar_header) == 512, "a header is one block");
 
 enum { FILES_TAR_ERROR_BYTES = 160 };
 
-/* Check a whole archive and then put its files and folders below the root, in
- * place of files that have their names. An archive with anything that does not
- * belong (a path that leaves, a link, a device, a name twice, ...) is refused
- * before anything is written: -EINVAL, with error[] saying why; what names a
- * member ends with it. Other errors as files_write() has them: part of the
- * archive may be there then. */
+/* An archive with anything that does not belong (a path that leaves, a link, a device,
+ * a name twice, ...) is refused: -EINVAL, with error[] saying why; what names a member
+ * ends with it. Else *ret_room is what its files and folders take at most, as
+ * files_room() counts. 0 or -errno. */
+int files_tar_check(const void *archive, size_t length, size_t most_members, uint64_t *ret_room,
+		    char error[FILES_TAR_ERROR_BYTES]);
+
+/* Put its files and folders below the root, in place of files that have their names; it
+ * is checked first, as above. Other errors as files_write() has them: part of the archive
+ * may be there then. */
 int files_tar_extract(int root_fd, const void *archive, size_t length, size_t most_members,
 		      char error[FILES_TAR_ERROR_BYTES]);
 

@@ -103,6 +103,62 @@ int workspace_open(struct exchange *exchange, struct text session_id, const char
 	return fd;
 }
 
+static int put_change(void *context, int workspace_fd)
+{
+	struct workspace_change *change = context;
+
+	change->failed = change->put(change->context, workspace_fd);
+	return change->failed;
+}
+
+bool workspace_put(struct exchange *exchange, struct text session_id, const char *profile,
+		   struct workspace_change *change)
+{
+	struct exec_request request = run_request(exchange, FRAME_SESSION_WORKSPACE, profile);
+	const struct exec_files files = { put_change, change, change->bytes };
+	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
+
+	request.session_id = session_id;
+	request.create = profile != NULL;
+	request.files = &files;
+	change->failed = 0;
+	return run_call(exchange, &request, FRAME_REPLY, &answer);
+}
+
+int workspace_copy_open(int from_fd, struct workspace_copy *ret_copy)
+{
+	*ret_copy = (struct workspace_copy){ from_fd, workspace_whole };
+	return files_used(from_fd, &ret_copy->limits.most_bytes);
+}
+
+int workspace_copy_put(void *context, int workspace_fd)
+{
+	const struct workspace_copy *copy = context;
+
+	return files_tree_copy(copy->from, workspace_fd, &copy->limits);
+}
+
+static int put_rename(void *context, int workspace_fd)
+{
+	const struct workspace_rename *rename = context;
+
+	return files_rename(
+		workspace_fd, &rename->from, &rename->to,
+		(struct files_rename){ .make_directories = true, .replace = rename->replace });
+}
+
+bool workspace_rename(struct exchange *exchange, struct text session_id,
+		      struct workspace_rename *rename)
+{
+	struct workspace_change change = { .bytes = files_room(0, &rename->to),
+					   .put = put_rename,
+					   .context = rename };
+	bool done = workspace_put(exchange, session_id, NULL, &change);
+
+	rename->failed = change.failed;
+	return done;
+}
+
 void workspace_abandon(struct exchange *exchange, struct text session_id)
 {
 	struct exec_request request = run_request(exchange, FRAME_SESSION_DELETE, NULL);
@@ -201,8 +257,10 @@ static void read_in(struct input *input, struct inline_files *files)
 	}
 }
 
-int inline_files_put(struct inline_files *files, int workspace_fd)
+static int put_inline(void *context, int workspace_fd)
 {
+	struct inline_files *files = context;
+
 	for (size_t i = 0; i < files->in_count; i++) {
 		const struct inline_file *file = &files->in[i];
 		struct files_path path;
@@ -301,14 +359,27 @@ void inline_files_write(struct json_writer *writer, const struct inline_files *f
 
 /* ---- both ---------------------------------------------------------------- */
 
-static int put(void *context, int workspace_fd)
+static uint64_t room_of(const struct inline_files *files)
 {
-	return inline_files_put(context, workspace_fd);
+	struct files_path path;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < files->in_count; i++)
+		if (!files_path_set(files->in[i].path, &path))
+			bytes += files_room(files->in[i].content.length, &path);
+	return bytes;
+}
+
+struct workspace_change inline_files_change(struct inline_files *files)
+{
+	return (struct workspace_change){ .bytes = room_of(files),
+					  .put = put_inline,
+					  .context = files };
 }
 
 const struct exec_files *inline_files_hook(struct inline_files *files)
 {
-	files->hook = (struct exec_files){ put, files };
+	files->hook = (struct exec_files){ put_inline, files, room_of(files) };
 	return files->in_count || files->out_count ? &files->hook : NULL;
 }
 

@@ -26,6 +26,39 @@ int workspace_ask(struct exchange *exchange, struct text session_id, const char 
 /* The same; the descriptor, or -1 when the problem answer has been given. */
 int workspace_open(struct exchange *exchange, struct text session_id, const char *profile);
 
+/* Something that is written into a session's workspace: the executor counts it first. */
+struct workspace_change {
+	uint64_t bytes; /* at most, as files_room() counts; UINT64_MAX: not known */
+	int (*put)(void *context, int workspace_fd); /* 0 or -errno */
+	void *context;
+	int failed; /* put()'s -errno: it is the caller who answers then */
+};
+
+/* True when it has been done. Else, unless put() has failed, the problem answer has been
+ * given. With `profile` not NULL the session is made if there is none. */
+bool workspace_put(struct exchange *exchange, struct text session_id, const char *profile,
+		   struct workspace_change *change);
+
+/* All files of one workspace for another one, with as much room as they take now: if they
+ * become more before they are copied, the copy fails with -E2BIG. */
+struct workspace_copy {
+	int from;
+	struct files_tree_limits limits; /* most_bytes: the room */
+};
+
+int workspace_copy_open(int from_fd, struct workspace_copy *ret_copy);
+int workspace_copy_put(void *copy, int workspace_fd);
+
+/* Folders of the new path are made: that takes room as well. Like workspace_put(). */
+struct workspace_rename {
+	struct files_path from, to;
+	bool replace;
+	int failed;
+};
+
+bool workspace_rename(struct exchange *exchange, struct text session_id,
+		      struct workspace_rename *rename);
+
 /* End a session that could not be made as it was asked for. Gives no answer. */
 void workspace_abandon(struct exchange *exchange, struct text session_id);
 
@@ -64,13 +97,13 @@ void inline_files_free(struct inline_files *files);
 
 #define AUTO_INLINE __attribute__((cleanup(inline_files_free))) struct inline_files
 
-/* Write all that was brought. 0, or -errno with failed_file set. */
-int inline_files_put(struct inline_files *files, int workspace_fd);
+/* Writes all that was brought; after a failure failed_file is set. */
+struct workspace_change inline_files_change(struct inline_files *files);
 
 /* What the executor's client needs; NULL if nothing goes in or out. */
 const struct exec_files *inline_files_hook(struct inline_files *files);
 
-/* The problem answer after inline_files_put() failed. */
+/* The problem answer when writing them has failed. */
 void inline_files_refuse(struct exchange *exchange, const struct inline_files *files);
 
 /* The members of "files" in a result, into an object that is open: each path with

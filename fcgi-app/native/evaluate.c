@@ -176,7 +176,7 @@ void evaluate_read(const struct config *config, struct input *input, const char 
 
 /* Where the files of every sandbox come from, and why they did not get there. */
 struct source {
-	int fd;
+	struct workspace_copy copy;
 	int failed;
 };
 
@@ -184,7 +184,7 @@ static int put_copy(void *context, int workspace_fd)
 {
 	struct source *source = context;
 
-	source->failed = files_tree_copy(source->fd, workspace_fd, &workspace_whole);
+	source->failed = workspace_copy_put(&source->copy, workspace_fd);
 	return source->failed;
 }
 
@@ -236,10 +236,12 @@ bool evaluate_ask(struct exchange *exchange, const struct evaluate_call *call,
 		  struct evaluate *evaluate)
 {
 	struct exec_request request = run_request(exchange, FRAME_EVALUATE, call->profile);
-	struct source source = { .fd = call->workspace_fd };
-	struct exec_files files = { put_copy, &source };
+	struct source source = { .failed = 0 };
 	int found = has_files(call->workspace_fd);
 
+	if (found > 0 && workspace_copy_open(call->workspace_fd, &source.copy))
+		found = -EIO;
+	const struct exec_files files = { put_copy, &source, source.copy.limits.most_bytes };
 	if (found < 0) {
 		workspace_refuse(exchange, found);
 		return false;

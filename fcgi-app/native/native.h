@@ -43,6 +43,9 @@ struct upload {
 	struct files_source source;
 };
 
+/* How long it may be: as the request says, or what is accepted. */
+uint64_t upload_most(const struct exchange *exchange);
+
 void upload_open(struct exchange *exchange, struct upload *ret_upload);
 
 /* A whole body on the disk, mapped to be read. */

@@ -185,10 +185,16 @@ void upload_open(struct exchange *exchange, struct upload *ret_upload)
 						   .most = exchange->config->upload_bytes } };
 }
 
+uint64_t upload_most(const struct exchange *exchange)
+{
+	uint64_t most = exchange->config->upload_bytes;
+
+	return exchange->body_expected < most ? exchange->body_expected : most;
+}
+
 static int reserve(const struct exchange *exchange, uint64_t *ret_reserved)
 {
-	uint64_t wanted = exchange->body_expected == SIZE_MAX ? exchange->config->upload_bytes
-							      : exchange->body_expected;
+	uint64_t wanted = upload_most(exchange);
 
 	if (atomic_fetch_add(&spooled, wanted) + wanted > exchange->config->spool_bytes) {
 		atomic_fetch_sub(&spooled, wanted);

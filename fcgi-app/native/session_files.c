@@ -262,38 +262,48 @@ static void refuse_change(struct exchange *exchange, int failed)
 		workspace_refuse(exchange, failed);
 }
 
+/* A file on its way in. */
+struct receiving {
+	struct exchange *exchange;
+	struct files_path path;
+	struct upload upload;
+	struct stat written;
+	bool replaced;
+};
+
+static int receive_file(void *context, int root)
+{
+	struct receiving *file = context;
+	struct files_condition only_if = { preconditions_hold, file->exchange };
+
+	upload_open(file->exchange, &file->upload);
+	return files_write(root, &file->path, NULL, 0,
+			   (struct files_write){ .from = &file->upload.source,
+						 .make_directories = true,
+						 .only_if = &only_if,
+						 .ret_written = &file->written,
+						 .ret_replaced = &file->replaced });
+}
+
 void session_files_put(struct exchange *exchange)
 {
-	struct files_condition only_if = { preconditions_hold, exchange };
-	struct files_path path;
-	struct stat written;
-	struct upload upload;
+	struct receiving file = { .exchange = exchange };
+	struct workspace_change change = { .put = receive_file, .context = &file };
 	char etag[ETAG_BYTES];
-	bool replaced = false;
-	int failed;
 
 	if (!session_id_valid(exchange) ||
-	    !take_path(exchange, "path", exchange->parameters[1], &path))
+	    !take_path(exchange, "path", exchange->parameters[1], &file.path))
 		return;
-	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
-	if (root < 0)
-		return;
-	upload_open(exchange, &upload);
-	failed = files_write(root, &path, NULL, 0,
-			     (struct files_write){ .from = &upload.source,
-						   .make_directories = true,
-						   .only_if = &only_if,
-						   .ret_written = &written,
-						   .ret_replaced = &replaced });
-	if (failed) {
-		if (!upload_refused(exchange, failed))
-			refuse_change(exchange, failed);
+	change.bytes = files_room(upload_most(exchange), &file.path);
+	if (!workspace_put(exchange, exchange->parameters[0], NULL, &change)) {
+		if (change.failed && !upload_refused(exchange, change.failed))
+			refuse_change(exchange, change.failed);
 		return;
 	}
-	answer_header(exchange, "ETag", etag_of(&written, etag));
-	struct json_writer writer = answer_open(exchange, replaced ? 200 : 201);
-	writer_string(&writer, "path", path.text);
-	writer_unsigned(&writer, "size", upload.length);
+	answer_header(exchange, "ETag", etag_of(&file.written, etag));
+	struct json_writer writer = answer_open(exchange, file.replaced ? 200 : 201);
+	writer_string(&writer, "path", file.path.text);
+	writer_unsigned(&writer, "size", file.upload.length);
 	answer_finish(exchange, &writer);
 }
 
@@ -331,39 +341,32 @@ void session_files_delete(struct exchange *exchange)
 
 void session_files_rename(struct exchange *exchange)
 {
+	struct workspace_rename rename;
 	AUTO_INPUT input = { 0 };
-	struct files_path from, to;
 	struct text old, new;
-	bool replace;
-	int failed;
 
 	if (!session_id_valid(exchange) || !input_open(exchange, false, &input))
 		return;
 	old = input_text(&input, "from", INPUT_REQUIRED, SIZE_MAX);
 	new = input_text(&input, "to", INPUT_REQUIRED, SIZE_MAX);
-	replace = input_bool(&input, "replace", false);
+	rename.replace = input_bool(&input, "replace", false);
 	input_refuse_unknown(&input);
-	if (input_refused(exchange, &input, 422) || !take_path(exchange, "from", old, &from) ||
-	    !take_path(exchange, "to", new, &to))
+	if (input_refused(exchange, &input, 422) ||
+	    !take_path(exchange, "from", old, &rename.from) ||
+	    !take_path(exchange, "to", new, &rename.to))
 		return;
-	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
-	if (root < 0)
-		return;
-	failed =
-		files_rename(root, &from, &to,
-			     (struct files_rename){ .make_directories = true, .replace = replace });
-	if (failed == -EINVAL)
-		answer_problem(exchange, 409, "a folder cannot be put into itself");
-	else if (failed == -EEXIST)
-		answer_problem(exchange, 409,
-			       "there is something of the new name already (see \"replace\")");
-	else if (failed)
-		refuse_change(exchange, failed);
-	else {
+	if (workspace_rename(exchange, exchange->parameters[0], &rename)) {
 		struct json_writer writer = answer_open(exchange, 200);
 
-		writer_string(&writer, "from", from.text);
-		writer_string(&writer, "to", to.text);
+		writer_string(&writer, "from", rename.from.text);
+		writer_string(&writer, "to", rename.to.text);
 		answer_finish(exchange, &writer);
+	} else if (rename.failed == -EINVAL) {
+		answer_problem(exchange, 409, "a folder cannot be put into itself");
+	} else if (rename.failed == -EEXIST) {
+		answer_problem(exchange, 409,
+			       "there is something of the new name already (see \"replace\")");
+	} else if (rename.failed) {
+		refuse_change(exchange, rename.failed);
 	}
 }

@@ -36,10 +36,10 @@ static bool put_files(struct exchange *exchange, struct text id, struct inline_f
 {
 	if (!files->in_count)
 		return true;
-	AUTO_FD workspace = workspace_open(exchange, id, NULL);
-	if (workspace >= 0 && !inline_files_put(files, workspace))
+	struct workspace_change change = inline_files_change(files);
+	if (workspace_put(exchange, id, NULL, &change))
 		return true;
-	if (workspace >= 0)
+	if (change.failed)
 		inline_files_refuse(exchange, files);
 	workspace_abandon(exchange, id);
 	return false;
@@ -302,11 +302,47 @@ static void refuse_spool(struct exchange *exchange, int failed)
 		answer_problem(exchange, 503, "the archive could not be taken in");
 }
 
+static int extract(void *context, int root)
+{
+	const struct upload_spool *spool = context;
+	char error[FILES_TAR_ERROR_BYTES];
+
+	return files_tar_extract(root, spool->bytes, spool->length, WORKSPACE_NODES_MAX, error);
+}
+
+static void refuse_extraction(struct exchange *exchange, int failed)
+{
+	if (failed == -ENOTDIR || failed == -EISDIR)
+		answer_problem(exchange, 409,
+			       "a file of the archive is a folder in the workspace, or the other "
+			       "way round");
+	else
+		workspace_refuse(exchange, failed);
+}
+
+static void put_archive(struct exchange *exchange, struct upload_spool *spool)
+{
+	char error[FILES_TAR_ERROR_BYTES], detail[FILES_TAR_ERROR_BYTES + 40];
+	struct workspace_change change = { .put = extract, .context = spool };
+	int failed = files_tar_check(spool->bytes, spool->length, WORKSPACE_NODES_MAX,
+				     &change.bytes, error);
+
+	if (failed && *error) {
+		snprintf(detail, sizeof detail, "the archive is refused: %s", error);
+		answer_problem(exchange, 422, detail);
+	} else if (failed) {
+		workspace_refuse(exchange, failed);
+	} else if (workspace_put(exchange, exchange->parameters[0], NULL, &change)) {
+		answer_nothing(exchange);
+	} else if (change.failed) {
+		refuse_extraction(exchange, change.failed);
+	}
+}
+
 /* Files that are there and not in the archive stay. */
 void session_archive_put(struct exchange *exchange)
 {
 	const char *encoding = exchange_variable(exchange, "HTTP_CONTENT_ENCODING");
-	char error[FILES_TAR_ERROR_BYTES] = "", detail[FILES_TAR_ERROR_BYTES + 40];
 	AUTO_SPOOL spool = { 0 };
 	int failed;
 
@@ -316,25 +352,13 @@ void session_archive_put(struct exchange *exchange)
 		answer_problem(exchange, 415, "a compressed archive is not taken");
 		return;
 	}
+	/* whether there is the session, before the body is read */
 	AUTO_FD root = workspace_open(exchange, exchange->parameters[0], NULL);
 	if (root < 0)
 		return;
 	failed = upload_spool(exchange, &spool);
-	if (failed) {
+	if (failed)
 		refuse_spool(exchange, failed);
-		return;
-	}
-	failed = files_tar_extract(root, spool.bytes, spool.length, WORKSPACE_NODES_MAX, error);
-	if (failed && *error) {
-		snprintf(detail, sizeof detail, "the archive is refused: %s", error);
-		answer_problem(exchange, 422, detail);
-	} else if (failed == -ENOTDIR || failed == -EISDIR) {
-		answer_problem(exchange, 409,
-			       "a file of the archive is a folder in the workspace, or the other "
-			       "way round");
-	} else if (failed) {
-		workspace_refuse(exchange, failed);
-	} else {
-		answer_nothing(exchange);
-	}
+	else
+		put_archive(exchange, &spool);
 }

@@ -2,16 +2,18 @@
 from the others. Figures are read on the host: its kernel memory, its disks, the groups' files."""
 
 import http.client
+import io
 import json
 import os
 import statistics
 import sys
+import tarfile
 import time
 import unittest
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from service import PATIENCE, STATE, URL, Host, NothingLeft, Session, begin, call, find_marked, fresh_mark, mark_code, needs_host, read, run, wait_until
+from service import PATIENCE, STATE, URL, Host, NothingLeft, Service, Session, begin, call, find_marked, fresh_mark, mark_code, needs_host, read, run, wait_until
 
 MIB = 1 << 20
 
@@ -304,6 +306,114 @@ class Leftovers(NothingLeft):
             got = self.limited(session, f"import os, time\nwhile True:\n    if os.fork() == 0:\n        {mark_code(mark).rstrip()}\n        time.sleep(1000)\n", mark, "kept", timeout=20)
             self.assertEqual((got["reason"], got["note"]), ("processes", "The cell met a limit, so the processes that it had started were ended."))
             self.assertEqual(session.value("1 + 1"), "2")
+
+
+def send(method, path, body, url=URL):
+    """One request with a body of bytes: its status and answer."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/octet-stream"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def archive(files):
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return whole.getvalue()
+
+
+class Files(NothingLeft):
+    """Whoever writes a page of a workspace is charged with it. What clients bring is counted
+    before it is written, as memory of the sandbox and against what all may have."""
+
+    def counted(self, url=URL):
+        return call("GET", "/api/v1/info", url=url).json["counters"]["files_bytes"]
+
+    def put(self, session, name, size):
+        return send("PUT", f"{session.path}/files/{name}", bytes(size), session.url)
+
+    def assertCounted(self, low, high, before=0):
+        self.assertTrue(low <= self.counted() - before <= high, self.counted() - before)
+
+    def test_counted_once_and_given_back(self):
+        before = self.counted()
+        with Session() as session:
+            session.execute("import os\nx = 1")
+            for _ in range(20):  # the same file again and again
+                self.assertIn(self.put(session, "a", 8 * MIB)[0], (200, 201))
+            self.assertCounted(8 * MIB, 8 * MIB + 65536, before)
+            self.assertEqual(self.put(session, "b", 4 * MIB)[0], 201)
+            self.assertCounted(12 * MIB, 12 * MIB + 65536, before)
+            session.execute("os.remove('a')")  # the program itself
+            session.execute("1")
+            self.assertCounted(4 * MIB, 4 * MIB + 65536, before)
+            session.call("DELETE", "/files/b")
+            session.execute("1")
+            self.assertCounted(0, 65536, before)
+            self.assertEqual(send("PUT", session.path + "/files.tar", archive({"deep/er/c": bytes(MIB), "d": bytes(MIB)}))[0], 204)
+            self.assertCounted(2 * MIB, 2 * MIB + 65536, before)
+            self.assertEqual(session.call("POST", "/reset", {"files": True}).status, 200)
+            self.assertCounted(0, 65536, before)
+            self.assertEqual(self.put(session, "e", 8 * MIB)[0], 201)
+        wait_until(lambda: self.counted() <= before, "given back with the session")
+
+    def test_they_are_memory_of_the_sandbox(self):
+        grow = "x = bytearray({} << 20)\nprint('fits')"
+        with Session(limits={"memory_bytes": 96 * MIB}) as session:
+            self.assertEqual(session.execute(grow.format(64))["stdout"], "fits\n")
+            session.execute("del x")
+            session.call("POST", "/reset")
+            self.assertEqual(self.put(session, "a", 48 * MIB)[0], 201)
+            self.assertEqual(session.execute(grow.format(64))["reason"], "memory")
+            self.assertEqual(session.execute(grow.format(16))["stdout"], "fits\n")
+            status, text = self.put(session, "b", 15 * MIB)
+            self.assertEqual(status, 201, text)
+            session.execute("y = bytearray(8 << 20)")
+            status, text = self.put(session, "c", 60 * MIB)
+            self.assertIn(status, (413, 507), text)
+            session.execute("import os\nos.remove('a')\nos.remove('b')")
+            self.assertEqual(session.execute(grow.format(64))["stdout"], "fits\n")
+
+    def refused(self, *answer):
+        status, text = answer
+        self.assertEqual((status, "sandboxes_files_bytes" in text), (507, True), text)
+
+    @needs_host
+    def test_all_together(self):
+        """Each way by which files come, where those of one session leave next to nothing."""
+        text, mine = "x" * MIB, "w" + os.urandom(4).hex()
+        judged = {"code": "def f(): return 1", "entry_point": "f", "cases": [{"input": "", "output": "1"}]}
+        with Service(EXECUTOR_SANDBOXES_FILES_BYTES=str(32 * MIB)) as service, Session(service.url) as first, Session(service.url) as second:
+            def post(path, body):
+                answer = call("POST", path, body, service.url)
+                return answer.status, answer.body.decode()
+
+            self.assertEqual(post("/write_file", {"id": mine, "rel_path": "a", "content": text})[0], 200)
+            self.assertEqual(second.call("POST", "/execute", {"code": "open('own', 'wb').write(bytes(2 << 20))"}).status, 200)
+            self.assertEqual(self.put(first, "a", 30 * MIB)[0], 201)
+            sessions = call("GET", "/api/v1/info", url=service.url).json["counters"]["sessions"]
+            self.refused(*self.put(second, "b", 2 * MIB))
+            self.refused(*send("PUT", second.path + "/files.tar", archive({"b": bytes(2 * MIB)}), service.url))
+            self.refused(*post("/api/v1/sessions", {"files": {"a": text, "b": text}}))
+            self.refused(*post("/api/v1/execute", {"code": "1", "files": {"a": text, "b": text}}))
+            self.refused(*post("/write_file", {"id": mine, "rel_path": "b", "content": text}))
+            self.refused(*post("/fork_session", {"id": mine}))
+            self.refused(*post(second.path + "/evaluate", judged))
+            self.assertEqual(call("GET", "/api/v1/info", url=service.url).json["counters"]["sessions"], sessions)
+            self.assertEqual([file["path"] for file in second.call("GET", "/files").json["files"]], ["own"])
+            self.assertEqual(first.call("DELETE", "/files/a").status, 204)
+            self.assertEqual(self.put(second, "b", 20 * MIB)[0], 201)  # there is room again
+            self.assertEqual(post("/fork_session", {"id": mine})[0], 200)
+            self.assertEqual(post("/api/v1/execute", {"code": "1", "files": {"a": text, "b": text}})[0], 200)
+            self.assertEqual(json.loads(post(second.path + "/evaluate", judged)[1]).get("detail", "")[:16], "There is no room")
 
 
 if __name__ == "__main__":

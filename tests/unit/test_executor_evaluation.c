@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#include <errno.h>
+
 #include "executor/grading/evaluation.h"
 #include "executor/server/request.h"
 #include "executor/session/session.h"
@@ -20,6 +22,7 @@ static struct call call;
 static struct evaluation evaluation;
 static struct sandbox *const a_sandbox = (struct sandbox *)&call;
 static bool unprepared, no_share;
+static int no_room;
 static unsigned finished;
 
 void worker_init(struct worker *worker, struct submission *submission,
@@ -78,6 +81,19 @@ int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer)
 	(void)peer;
 	assert_ptr_equal(sandbox, a_sandbox);
 	return no_share ? -1 : dup(0);
+}
+
+int sandbox_admit_files(struct sandbox *sandbox, uint64_t bytes, struct incoming *incoming)
+{
+	assert_ptr_equal(sandbox, a_sandbox);
+	(void)bytes;
+	(void)incoming;
+	return no_room;
+}
+
+void sandbox_settle_files(struct incoming *incoming)
+{
+	(void)incoming;
 }
 
 const struct ucred *call_peer(const struct call *given)
@@ -157,6 +173,7 @@ static void put_into(enum evaluation_state state)
 	evaluation_close(&evaluation);
 	submission_reset(&evaluation.submission);
 	unprepared = no_share = false;
+	no_room = 0;
 	finished = 0;
 	evaluation = (struct evaluation){
 		.submission = { .executor = &executor, .call = &call, .count = 2 }
@@ -307,6 +324,11 @@ static void test_files(void **state)
 	no_share = true;
 	expect(EVALUATION_CHANGED, EVALUATION_ENDS, " stop close");
 	assert_int_equal(evaluation.refusal, REFUSAL_INTERNAL);
+	put_into(EVALUATION_WORKS);
+	evaluation.workers[0].state = WORKER_WANTS_FILES;
+	no_room = -EDQUOT;
+	expect(EVALUATION_CHANGED, EVALUATION_ENDS, " stop close");
+	assert_int_equal(evaluation.refusal, REFUSAL_FILES_FULL);
 }
 
 static int open_loop(void **state)

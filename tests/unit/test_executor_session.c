@@ -65,6 +65,19 @@ int sandbox_share_workspace(struct sandbox *sandbox, const struct ucred *peer)
 	return -ENOSYS;
 }
 
+int sandbox_admit_files(struct sandbox *sandbox, uint64_t bytes, struct incoming *incoming)
+{
+	(void)sandbox;
+	(void)bytes;
+	(void)incoming;
+	return -ENOSYS;
+}
+
+void sandbox_settle_files(struct incoming *incoming)
+{
+	(void)incoming;
+}
+
 int sandbox_read_usage(struct sandbox *sandbox, struct cgroup_usage *ret_usage)
 {
 	assert_ptr_equal(sandbox, a_sandbox);
@@ -358,6 +371,12 @@ void call_request_id(const struct call *call, char *ret_id, size_t size)
 {
 	(void)call;
 	snprintf(ret_id, size, "-");
+}
+
+void call_workspace(struct call *call, int fd)
+{
+	(void)call;
+	(void)fd;
 }
 
 const struct ucred *call_peer(const struct call *call)

@@ -141,6 +141,7 @@ static void play_workspace(int fd, const struct frame_header *request, const uin
 	int folder = open("/tmp", O_RDONLY | O_DIRECTORY);
 
 	assert_int_equal(fields_number(payload, request->length, FIELD_WANT_FILES, 0), 1);
+	assert_int_equal(fields_number(payload, request->length, FIELD_PUT_BYTES, 0), 5000);
 	frame_encode_header(&header, head);
 	assert_int_equal(frame_send_with_fd(fd, head, sizeof head, folder), 0);
 	close(folder);
@@ -198,7 +199,7 @@ static int put(void *context, int workspace_fd)
 static int call_with_files(void (*play)(int, const struct frame_header *, const uint8_t *),
 			   int put_result, bool *ret_kept)
 {
-	struct exec_files files = { put, &put_result };
+	struct exec_files files = { put, &put_result, 5000 };
 	const struct exec_request request = { .call = FRAME_EXECUTE,
 					      .code = TEXT("1"),
 					      .files = &files };
@@ -251,7 +252,7 @@ static void test_files_for_several_sandboxes(void **state)
 	AUTO_ANSWER answer = EXECUTOR_ANSWER_INIT;
 	AUTO_BUFFER cases = BUFFER_INIT(0);
 	int put_result = 0;
-	struct exec_files files = { put, &put_result };
+	struct exec_files files = { put, &put_result, 5000 };
 	const struct exec_request request = { .call = FRAME_EVALUATE,
 					      .code = TEXT("1"),
 					      .entry_point = TEXT("add"),

@@ -368,7 +368,7 @@ static void test_trees(void **state)
 	assert_true(S_ISLNK(tree.nodes[3].mode));
 	files_tree_free(&tree);
 	assert_int_equal(files_tree_read(root_fd, &path,
-					 &(struct files_tree_limits){ true, 2, 1000 }, &tree),
+					 &(struct files_tree_limits){ true, 2, 1000, 0 }, &tree),
 			 0);
 	assert_true(tree.cut);
 	assert_int_equal(tree.count, 2);
@@ -450,8 +450,11 @@ static void test_copy(void **state)
 	assert_int_equal(fstatat(to, "holes", &one, 0), 0);
 	assert_int_equal(one.st_size, (1 << 30) + 1);
 	assert_true(one.st_blocks < 1000);
-	assert_int_equal(files_tree_copy(from, to, &(struct files_tree_limits){ true, 3, 1000 }),
+	assert_int_equal(files_tree_copy(from, to, &(struct files_tree_limits){ true, 3, 1000, 0 }),
 			 -E2BIG);
+	assert_int_equal(
+		files_tree_copy(from, to, &(struct files_tree_limits){ true, 100, 10000, 4096 }),
+		-E2BIG);
 	close(from);
 	close(to);
 }
