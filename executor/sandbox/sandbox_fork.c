@@ -2,8 +2,8 @@
 /* Jobs in a fork of the interpreter, which itself stays as it was: one loaded
  * submission serves many cases, and none of them finds a trace of another.
  *
- * The fork becomes `interpreter`, the one it was made of waits as `original`.
- * When the fork is dead, init and original must be all that is left, counted
+ * The fork becomes `interpreter`, its fork template waits as `original`.
+ * When the fork is dead, init and template must be all that is left, counted
  * by the kernel in tasks; what is left besides is swept as when going back. */
 #include <errno.h>
 #include <sys/mman.h>
@@ -55,7 +55,7 @@ int fork_begin(struct sandbox *sandbox, const struct happening *what)
 	return 0;
 }
 
-static void go_on_as_original(struct sandbox *sandbox)
+static void go_on_as_template(struct sandbox *sandbox)
 {
 	sandbox->interpreter = sandbox->original;
 	sandbox->interpreter_inside = sandbox->original_inside;
@@ -74,7 +74,7 @@ int fork_original_is_ready(struct sandbox *sandbox, const struct happening *what
 int fork_none(struct sandbox *sandbox, const struct happening *what)
 {
 	target_accept(&sandbox->original, what->note);
-	go_on_as_original(sandbox);
+	go_on_as_template(sandbox);
 	return 0;
 }
 
@@ -135,11 +135,11 @@ int fork_join(struct sandbox *sandbox, const struct happening *what)
 
 /* The mailbox is shared by all forks: what is in it would be the next one's to
  * read. It is emptied, and not only where we know that something was put. */
-static int be_original(struct sandbox *sandbox)
+static int be_template(struct sandbox *sandbox)
 {
 	if (madvise(sandbox->mailbox, MAILBOX_BYTES, MADV_REMOVE))
 		return -errno;
-	go_on_as_original(sandbox);
+	go_on_as_template(sandbox);
 	return 0;
 }
 
@@ -148,7 +148,7 @@ int fork_gone(struct sandbox *sandbox, const struct happening *what)
 {
 	(void)what;
 	if (cgroup_count_tasks(sandbox->cgroup) == TASKS_OF_ONE)
-		return be_original(sandbox);
+		return be_template(sandbox);
 	int error = sweep_begin(sandbox);
 	return error ? error : OTHERWISE;
 }
@@ -163,5 +163,5 @@ int fork_swept(struct sandbox *sandbox, const struct happening *what)
 		return error;
 	if (cgroup_count_tasks(sandbox->cgroup) != TASKS_OF_ONE)
 		return OTHERWISE;
-	return be_original(sandbox);
+	return be_template(sandbox);
 }
