@@ -8,7 +8,7 @@
  * zygote loads its modules is written down, and runs at the forks of a program
  * only. It rests as well while we copy a program that has one thread: nothing is
  * to be repaired there either, and `random` goes on where it was. Without this a
- * one-shot print(1) takes 18 % more CPU time. */
+ * one-shot print(1) takes 20 % more CPU time. */
 #ifndef VIVARIUM_PYTHON_FORK_H
 #define VIVARIUM_PYTHON_FORK_H
 
@@ -43,12 +43,14 @@ void python_random_let_go(void);
  * Forks of one zygote share its address layout. Small objects would also go
  * into the gaps of the zygote's own arenas: at addresses that are the same in
  * every fork, one copied page for each gap. So before the fork the gaps are
- * filled, and after it new arenas are made at a random place. Small programs are
- * run ahead: in the zygote, so that CPython makes there what it makes on first use,
- * and in the fork, so that its pages are copied while nobody waits yet.
+ * filled, and after it new arenas are made at a random place, so that addresses tell
+ * nothing. Small programs are run ahead: in the zygote, so that CPython makes there what it
+ * makes on first use, and in the fork, so that its pages are copied while nobody waits yet.
  *
- * Without them a one-shot print(1) takes so much more CPU time, sandbox and all: without
- * filling the gaps 13 %, without the programs in the zygote 15 %, in the fork 7 to 18 %. */
+ * Without them a one-shot print(1) takes so much more CPU time, executor and sandbox
+ * together: without filling the gaps 6 %. Without the programs in the zygote a one-shot
+ * that raises takes 13 % more; without the one in the fork print(1) takes 3 % less, but one
+ * that comes alone is answered 5 to 10 % later. */
 
 /* Zygote, before the interpreter is initialised: arenas come from here. */
 void python_pages_install(void);

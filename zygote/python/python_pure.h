@@ -1,7 +1,7 @@
 /* python_pure.h - cells that change nothing but `_`.
  *
- * They are ten times as many a second as cells with a checkpoint: warm `1+1` at 8
- * clients 13,000 instead of 1,300.
+ * They take a tenth of the CPU time of cells with a checkpoint: warm `1+1` at 8 clients
+ * 0.17 ms instead of 1.68 ms on a busy machine, executor and sandbox together.
  *
  * Such a cell needs no checkpoint, which takes longer than most cells do. What is
  * said of a cell errs on one side only: a cell that is called pure has run no code
