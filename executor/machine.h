@@ -1,7 +1,9 @@
 /* machine.h - this machine and this process: what it gives, what we keep of root, and that
- * nobody else does our work. All at the start. */
+ * nobody else does our work. All at the start, but machine_print(). */
 #ifndef VIVARIUM_MACHINE_H
 #define VIVARIUM_MACHINE_H
+
+#include <stdio.h>
 
 #include "executor/options.h"
 
@@ -39,5 +41,10 @@ enum { INSTANCE_MESSAGE_BYTES = 320 };
  * `role` is "" for who serves and tells the locks of others apart. 0; -EBUSY with the
  * holder's process id in message[]; or -errno, with the file. */
 int instance_lock(const char *socket, const char *role, char message[INSTANCE_MESSAGE_BYTES]);
+
+/* ---- for the doctor ---- */
+
+/* What the kernel and its settings mean for sandboxes, a line each, with advice. */
+void machine_print(FILE *out);
 
 #endif

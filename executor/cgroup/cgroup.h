@@ -47,6 +47,10 @@ int cgroup_tree_limit(struct cgroup_tree *tree, const struct cgroup_limits *limi
 /* "v1", "v2" or "none". */
 const char *cgroup_tree_version(const struct cgroup_tree *tree);
 
+/* A process that moves in waits for a grace period of the kernel: version 2, and mounted
+ * without favordynmods. */
+bool cgroup_tree_waits(const struct cgroup_tree *tree);
+
 /* Remove the daemon's group; all children must have been destroyed. */
 void cgroup_tree_close(struct cgroup_tree *tree);
 

@@ -117,6 +117,14 @@ const char *cgroup_tree_version(const struct cgroup_tree *tree)
 	return tree->version ? tree->version->name : "none";
 }
 
+bool cgroup_tree_waits(const struct cgroup_tree *tree)
+{
+	char path[PATH_MAX];
+
+	return tree->version == &cgroup_v2 &&
+	       cgroup_find_mount("cgroup2", "favordynmods", path, sizeof path) == -ENOENT;
+}
+
 /* -- its children ------------------------------------------------------------------ */
 
 static struct cgroup *take_idle(struct cgroup_tree *tree, const char *name)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -312,31 +311,14 @@ void doctor_log(const struct doctor *doctor)
 	}
 }
 
-/* The kernel's own answer; 0 without Landlock. */
-static int landlock_version(void)
+static void print_cgroups(const struct cgroup_tree *cgroups, FILE *out)
 {
-	enum { CREATE_RULESET_VERSION = 1 };
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+	static const char waits[] =
+		"  (mounted without favordynmods: after a rest a sandbox takes some "
+		"10 ms longer to make; better: mount -o remount,favordynmods)";
 
-	return version < 0 ? 0 : (int)version;
-}
-
-/* A crash inside would be handed to a program of the host. */
-static void print_core_pattern(FILE *out)
-{
-	char pattern[128] = "";
-	FILE *file = fopen("/proc/sys/kernel/core_pattern", "re");
-
-	if (file) {
-		if (!fgets(pattern, sizeof pattern, file))
-			pattern[0] = '\0';
-		fclose(file);
-	}
-	pattern[strcspn(pattern, "\n")] = '\0';
-	fprintf(out, "  %-22s %s%s\n", "core_pattern", pattern,
-		*pattern == '|' ? "  (a crash inside starts this program on the host; better: "
-				  "sysctl kernel.core_pattern=core)"
-				: "");
+	fprintf(out, "  %-22s %s%s\n", "cgroups", cgroup_tree_version(cgroups),
+		cgroup_tree_waits(cgroups) ? waits : "");
 }
 
 void doctor_print(const struct doctor *doctor, FILE *out)
@@ -355,10 +337,9 @@ void doctor_print(const struct doctor *doctor, FILE *out)
 				walls[i].remedy);
 	}
 	uname(&kernel);
-	fprintf(out, "Kernel\n  %-22s %s\n  %-22s %s\n", "release", kernel.release, "cgroups",
-		cgroup_tree_version(executor->cgroups));
-	fprintf(out, "  %-22s %d\n", "Landlock version", landlock_version());
-	print_core_pattern(out);
+	fprintf(out, "Kernel\n  %-22s %s\n", "release", kernel.release);
+	print_cgroups(executor->cgroups, out);
+	machine_print(out);
 	fprintf(out, "  %-22s %s\n", "capabilities kept", caps_needed_text());
 	fprintf(out, "Limits by profile\n  %-12s %9s %9s %12s %9s %6s %6s %12s %8s\n", "profile",
 		"wall_ms", "cpu_ms", "memory_bytes", "output_b", "procs", "files", "workspace_b",
