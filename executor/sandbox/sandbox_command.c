@@ -54,6 +54,7 @@ static int ask(struct sandbox *sandbox, const struct sandbox_job *job)
 	const int fds[] = { input, output, errors, text };
 	struct init_request request = {
 		.op = INIT_START_COMMAND,
+		.uid = SANDBOX_USER_UID + sandbox->user,
 		.limits = { .open_files = job->open_files,
 			    .file_bytes = job->file_bytes,
 			    .processes = sandbox_process_rlimit(sandbox) },
