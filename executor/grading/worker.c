@@ -5,8 +5,6 @@
 
 typedef enum worker_state worker_action(struct worker *worker, const void *detail);
 
-static enum worker_state next_step(struct worker *worker);
-
 /* -- its sandbox ---------------------------------------------------------------------- */
 
 static void drop_sandbox(struct worker *worker)
@@ -122,16 +120,17 @@ static enum worker_state run_case(struct worker *worker)
 	return fail_case(worker);
 }
 
-static enum worker_state fork_case(struct worker *worker)
+static enum worker_state fork_case(struct worker *worker, bool is_alone)
 {
-	if (!worker->fresh && !sandbox_is_alone(worker->sandbox))
+	if (!worker->fresh && !is_alone && !sandbox_is_alone(worker->sandbox))
 		worker->fresh = true;
 	if (worker->fresh || sandbox_fork(worker->sandbox))
 		return run_case(worker);
 	return WORKER_FORKS;
 }
 
-static enum worker_state next_step(struct worker *worker)
+/* `is_alone`: that has just been seen. */
+static enum worker_state next_step(struct worker *worker, bool is_alone)
 {
 	struct submission *submission = worker->submission;
 
@@ -141,7 +140,7 @@ static enum worker_state next_step(struct worker *worker)
 		return close_with(worker, WORKER_CHANGED);
 	if (!worker->loaded && (!worker->judged || worker->judged->calls))
 		return load(worker);
-	return fork_case(worker);
+	return fork_case(worker, is_alone);
 }
 
 /* -- waiting for a sandbox ------------------------------------------------------------- */
@@ -185,7 +184,7 @@ static enum worker_state take_sandbox(struct worker *worker, const void *detail)
 	if (sandbox_limit(worker->sandbox, &worker->submission->limits))
 		return close_with(worker, WORKER_BROKEN);
 	if (!worker->submission->wants_files)
-		return next_step(worker);
+		return next_step(worker, false);
 	worker->news = WORKER_CHANGED;
 	return WORKER_WANTS_FILES;
 }
@@ -201,7 +200,7 @@ static enum worker_state take_files(struct worker *worker, const void *detail)
 {
 	(void)detail;
 	sandbox_keep_workspace(worker->sandbox);
-	return next_step(worker);
+	return next_step(worker, false);
 }
 
 /* -- what a job left ------------------------------------------------------------------- */
@@ -214,7 +213,7 @@ static enum worker_state on_loaded(struct worker *worker, const void *detail)
 	if (worker_jobs_loaded(worker, detail, &outcome)) {
 		end_run(worker);
 		worker->loaded = submission->has_loaded = true;
-		return next_step(worker);
+		return next_step(worker, false);
 	}
 	if (submission->has_loaded && worker->judged) { /* it fails one case only */
 		worker_jobs_keep_failed_load(worker, &outcome);
@@ -259,7 +258,7 @@ static enum worker_state on_joined(struct worker *worker, const void *detail)
 	if (!sandbox_is_alone(worker->sandbox) || /* files, or a trace of them */
 	    worker->owner.should_yield(worker->owner.context, worker))
 		return close_with(worker, WORKER_CHANGED);
-	return next_step(worker);
+	return next_step(worker, true);
 }
 
 static enum worker_state on_lost(struct worker *worker, const void *detail)

@@ -11,8 +11,10 @@
 #include "executor/sandbox/sandbox_parts.h"
 
 enum {
-	TASKS_OF_ONE = 2,    /* init and interpreter, one thread each */
-	ROOM_FOR_A_FORK = 2, /* and the process in between that hands it to init */
+	TASKS_OF_ONE = 2, /* init and interpreter, one thread each */
+	/* Where a process in between hands it to init, that takes a place of the program's, which
+	 * is not there yet: so the limit is the same before, with and after each fork. */
+	ROOM_FOR_A_FORK = 1,
 };
 
 void sandbox_keep_workspace(struct sandbox *sandbox)
