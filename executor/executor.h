@@ -10,7 +10,7 @@
 #include "executor/sandbox/sandbox.h"
 #include "executor/sandbox/slots.h"
 #include "executor/server/server.h"
-#include "executor/session/cells.h"
+#include "executor/session/cell.h"
 
 struct doctor;
 struct trial;

@@ -1,4 +1,4 @@
-#include "executor/session/cells.h"
+#include "executor/session/cell.h"
 
 #include <errno.h>
 #include <stdlib.h>

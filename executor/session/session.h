@@ -25,7 +25,7 @@
 #include "executor/executor.h"
 #include "executor/run/profile.h"
 #include "executor/server/server.h"
-#include "executor/session/cells.h"
+#include "executor/session/cell.h"
 
 enum { SESSION_ID_MAX = 128, SESSION_CLIENT_MAX = 64 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/fields.h"
-#include "executor/session/cells.h"
+#include "executor/session/cell.h"
 
 static int add(struct event_log *log, enum frame_type type, const char *text)
 {

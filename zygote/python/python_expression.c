@@ -1,4 +1,4 @@
-#include "zygote/python/python_pure.h"
+#include "zygote/python/python_main.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "zygote/python/python_host.h"
 #include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
-#include "zygote/python/python_pure.h"
 #include "zygote/python/python_run.h"
 #include "zygote/python/python_stdio.h"
 

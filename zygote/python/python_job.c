@@ -2,7 +2,6 @@
 
 #include <stdbool.h>
 
-#include "zygote/python/python_pure.h"
 #include "zygote/python/python_report.h"
 #include "zygote/python/python_source.h"
 

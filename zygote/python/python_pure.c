@@ -1,9 +1,8 @@
-#include "zygote/python/python_pure.h"
+#include "zygote/python/python_main.h"
 
 #include <sys/single_threaded.h>
 
 #include "zygote/python/python_host.h"
-#include "zygote/python/python_main.h"
 #include "zygote/python/python_object.h"
 #include "zygote/python/python_stdio.h"
 

@@ -7,7 +7,6 @@
 #include "zygote/python/python.h"
 #include "zygote/python/python_host.h"
 #include "zygote/python/python_main.h"
-#include "zygote/python/python_pure.h"
 #include "zygote/python/python_report.h"
 #include "zygote/python/python_stdio.h"
 
