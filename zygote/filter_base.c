@@ -148,7 +148,7 @@ static const uint32_t pretended_fcntls[] = { F_SETLK, F_SETLKW, F_OFD_SETLK, F_O
 static const uint32_t refused_fcntls[] = { F_NOTIFY, F_SETLEASE, F_GETLEASE };
 
 static const uint32_t allowed_prctls[] = {
-	PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE,
+	PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE,
 	PR_SET_DUMPABLE, PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP,
 	PR_CAPBSET_READ, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_THP_DISABLE,
 	PR_GET_THP_DISABLE, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK,
@@ -243,10 +243,6 @@ int filter_base_rules(scmp_filter_ctx filter)
 	for (size_t i = 0; !error && i < COUNT(allowed_prctls); i++)
 		error = filter_rule_masked(filter, SCMP_ACT_ALLOW, "prctl", 0, LOW_32,
 					   allowed_prctls[i]);
-	/* the kernel's log has a process's name as it is, line breaks and all */
-	if (!error)
-		error = filter_rule_masked(filter, SCMP_ACT_ERRNO(0), "prctl", 0, LOW_32,
-					   PR_SET_NAME);
 	if (!error)
 		error = add_socket_options(filter);
 	if (!error)

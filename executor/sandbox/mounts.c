@@ -168,7 +168,6 @@ int proc_mount(int context)
 	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		return -errno;
 	int fd = fsmount(context, FSMOUNT_CLOEXEC,
-			 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-				 MOUNT_ATTR_NOEXEC);
+			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	return fd < 0 ? -errno : fd;
 }

@@ -96,15 +96,17 @@ class KernelMemory(NothingLeft):
 class Names(unittest.TestCase):
     """What a program can have written into the kernel's log, and read about the host."""
 
-    def test_names_with_line_breaks(self):
-        code = ("import ctypes, threading\n"
-                "libc = ctypes.CDLL(None)\n"
-                "print(libc.prctl(15, b'a\\nfalse', 0, 0, 0))\n"
-                "for path in ('/proc/self/comm', f'/proc/self/task/{threading.get_native_id()}/comm'):\n"
-                "    try: open(path, 'w').write('a\\nfalse')\n"
-                "    except OSError as e: print(e.errno)\n"
-                "print(open('/proc/self/comm').read())\n")
-        self.assertEqual(run(code)["stdout"], "0\n30\n30\nzygote\n\n")
+    def test_nothing_of_proc_is_written_but_the_name(self):
+        code = ("import ctypes, os\n"
+                "ctypes.CDLL(None).prctl(15, b'by prctl', 0, 0, 0)\n"
+                "print(open('/proc/self/comm').read(), end='')\n"
+                "open('/proc/self/comm', 'w').write('by file')\n"
+                "print(open('/proc/self/comm').read(), end='')\n"
+                "for folder, _, names in os.walk('/proc/self/'):\n"
+                "    for name in names:\n"
+                "        try: os.close(os.open(folder + '/' + name, os.O_WRONLY | os.O_NOFOLLOW)); print(os.path.join(folder, name))\n"
+                "        except OSError: pass\n")
+        self.assertEqual(run(code)["stdout"], "by prctl\nby file\n/proc/self/comm\n")
 
     def test_who_ends_first_when_memory_is_short(self):
         """Not for the program to say, neither downwards nor upwards."""
