@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "executor/daemon.h"
+#include "executor/executor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,10 +10,9 @@
 
 #include "common/fields.h"
 #include "common/log.h"
-#include "executor/executor.h"
 #include "executor/run/profile.h"
 #include "executor/selftest/selftest.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 enum { STOP_POLL_US = 20000 };
 
@@ -121,46 +120,42 @@ static const struct operation operations[] = {
 /* -- shutting down -------------------------------------------------------------- */
 
 /* The loop ends when the last sandbox has been torn down. */
-static void stop_if_gone(struct daemon *daemon)
+static void stop_if_gone(struct executor *executor)
 {
-	if (daemon->ending && !sandboxes_count(daemon->executor.sandboxes))
-		loop_stop(daemon->executor.loop);
+	if (executor->ending && !sandboxes_count(executor->sandboxes))
+		loop_stop(executor->loop);
 }
 
-static void end_everything(struct daemon *daemon)
+static void end_everything(struct executor *executor)
 {
-	struct executor *executor = &daemon->executor;
-
-	if (daemon->ending)
+	if (executor->ending)
 		return;
-	daemon->ending = true;
-	loop_clear_timer(executor->loop, &daemon->stop);
+	executor->ending = true;
+	loop_clear_timer(executor->loop, &executor->stop);
 	sessions_end_all(executor);
 	server_free(executor->server);
 	executor->server = NULL;
 	doctor_free(executor->doctor);
 	executor->doctor = NULL;
 	environments_close(executor->environments);
-	stop_if_gone(daemon);
+	stop_if_gone(executor);
 }
 
 /* What runs may go on for a while; then it is over. */
 static void on_stop_timer(struct loop_timer *timer)
 {
-	struct daemon *daemon = LOOP_OWNER(timer, struct daemon, stop);
-	struct executor *executor = &daemon->executor;
+	struct executor *executor = LOOP_OWNER(timer, struct executor, stop);
 	bool over = !executor->server || !server_calls(executor->server) ||
-		    loop_now_us() >= daemon->stop_at_us;
+		    loop_now_us() >= executor->stop_at_us;
 
 	if (over ||
 	    loop_set_timer(executor->loop, timer, loop_now_us() + STOP_POLL_US, on_stop_timer))
-		end_everything(daemon);
+		end_everything(executor);
 }
 
 static void on_signal(struct loop_source *source, uint32_t events)
 {
-	struct daemon *daemon = LOOP_OWNER(source, struct daemon, signals);
-	struct executor *executor = &daemon->executor;
+	struct executor *executor = LOOP_OWNER(source, struct executor, signals);
 	struct signalfd_siginfo info;
 
 	(void)events;
@@ -168,71 +163,66 @@ static void on_signal(struct loop_source *source, uint32_t events)
 		return;
 	log_info("signal %u: stopping", info.ssi_signo);
 	if (executor->stopping) { /* the second one: at once */
-		end_everything(daemon);
+		end_everything(executor);
 		return;
 	}
 	executor->stopping = true;
-	daemon->stop_at_us = loop_now_us() + executor->options.shutdown_ms * 1000;
+	executor->stop_at_us = loop_now_us() + executor->options.shutdown_ms * 1000;
 	if (executor->server)
 		server_stop(executor->server);
-	on_stop_timer(&daemon->stop);
+	on_stop_timer(&executor->stop);
 }
 
 /* -- what the parts tell ---------------------------------------------------------- */
 
 void daemon_on_gone(void *context)
 {
-	struct daemon *daemon = context;
+	struct executor *executor = context;
 
-	environments_refill(daemon->executor.environments);
-	stop_if_gone(daemon);
+	environments_refill(executor->environments);
+	stop_if_gone(executor);
 }
 
 void daemon_on_available(void *context)
 {
-	struct daemon *daemon = context;
+	struct executor *executor = context;
 
-	admission_pump(daemon->executor.admission);
+	admission_pump(executor->admission);
 }
 
 /* Who waits for the environment need not wait; without base, nobody needs us. */
 void daemon_on_broken(void *context, struct environment *environment)
 {
-	struct daemon *daemon = context;
-	struct executor *executor = &daemon->executor;
+	struct executor *executor = context;
 
 	admission_expel(executor->admission, environment_pool(environment));
 	if (environment != environments_base(executor->environments))
 		return;
 	log_error("not serving: no zygote can start; the lines above say why");
-	daemon->exit_status = EXIT_UNSAFE;
-	end_everything(daemon);
+	executor->exit_status = EXIT_UNSAFE;
+	end_everything(executor);
 }
 
 void daemon_on_tried(struct executor *executor, bool well)
 {
-	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
-
-	daemon->exit_status = well ? 0 : EXIT_FAILURE;
-	end_everything(daemon);
+	executor->exit_status = well ? 0 : EXIT_FAILURE;
+	end_everything(executor);
 }
 
 void daemon_on_examined(struct executor *executor)
 {
-	struct daemon *daemon = LOOP_OWNER(executor, struct daemon, executor);
-
 	doctor_log(executor->doctor);
-	if (daemon->doctor_only)
+	if (executor->doctor_only)
 		doctor_print(executor->doctor, stdout);
 	if (!doctor_healthy(executor->doctor)) {
 		log_error(
 			"not serving: a wall of the sandbox does not hold; see executor --doctor");
-		daemon->exit_status = EXIT_UNSAFE;
-		end_everything(daemon);
+		executor->exit_status = EXIT_UNSAFE;
+		end_everything(executor);
 		return;
 	}
-	if (daemon->doctor_only) {
-		end_everything(daemon);
+	if (executor->doctor_only) {
+		end_everything(executor);
 		return;
 	}
 	int error = server_new(
@@ -245,8 +235,8 @@ void daemon_on_examined(struct executor *executor)
 		&executor->server);
 	if (error) {
 		log_error("cannot listen on %s: %s", executor->options.socket, strerror(-error));
-		daemon->exit_status = EXIT_UNSAFE;
-		end_everything(daemon);
+		executor->exit_status = EXIT_UNSAFE;
+		end_everything(executor);
 		return;
 	}
 	log_info("serving on %s, cgroups %s, every wall holds", executor->options.socket,
@@ -255,7 +245,7 @@ void daemon_on_examined(struct executor *executor)
 
 /* -- signals -------------------------------------------------------------------------- */
 
-int daemon_watch_signals(struct daemon *daemon)
+int daemon_watch_signals(struct executor *executor)
 {
 	sigset_t signals;
 
@@ -266,5 +256,5 @@ int daemon_watch_signals(struct daemon *daemon)
 	(void)signal(SIGPIPE, SIG_IGN);
 	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno
-		      : loop_add(daemon->executor.loop, &daemon->signals, fd, EPOLLIN, on_signal);
+		      : loop_add(executor->loop, &executor->signals, fd, EPOLLIN, on_signal);
 }

@@ -1,4 +1,4 @@
-/* executor.h - what the handlers of calls share. */
+/* executor.h - what the handlers of calls share, and the daemon from its start to its end. */
 #ifndef VIVARIUM_EXECUTOR_H
 #define VIVARIUM_EXECUTOR_H
 
@@ -45,6 +45,13 @@ struct executor {
 	uint64_t counters[COUNTER_COUNT];
 	uid_t peer; /* whom the application runs as */
 	bool stopping;
+	/* daemon.c's */
+	struct loop_source signals;
+	struct loop_timer stop;
+	uint64_t stop_at_us;
+	bool ending;
+	bool doctor_only;
+	int exit_status;
 };
 
 /* oneshot.c: FRAME_EXECUTE. */
@@ -66,12 +73,36 @@ void session_handle_show(void *executor, struct call *call);
 void session_handle_list(void *executor, struct call *call);
 void session_handle_history(void *executor, struct call *call);
 void session_handle_delete(void *executor, struct call *call);
-
 void session_handle_stdin(void *executor, struct call *call);
 void session_handle_cells(void *executor, struct call *call);
 void session_handle_cell(void *executor, struct call *call);
 
 /* session.c: end all of them. */
 void sessions_end_all(struct executor *executor);
+
+/* ---- while the loop runs (daemon.c) ---- */
+
+enum { EXIT_CONFIG = 2, EXIT_UNSAFE = 3 };
+
+/* SIGTERM and SIGINT: what runs may go on for shutdown_ms, then everything ends and the
+ * loop stops; the second signal ends it at once. 0 or -errno. */
+int daemon_watch_signals(struct executor *executor);
+
+/* What the parts tell; the context is the executor. */
+void daemon_on_gone(void *context);
+void daemon_on_available(void *context);
+void daemon_on_broken(void *context, struct environment *environment);
+void daemon_on_tried(struct executor *executor, bool well);
+void daemon_on_examined(struct executor *executor);
+
+/* ---- before and after the loop (start.c); what cannot be done ends the process ---- */
+
+/* What the settings' types and ranges cannot say; the log level is set. */
+void daemon_check(struct executor *executor);
+
+/* Make everything, and begin the self-test (or the trial): only what happens in the loop is
+ * missing. */
+void daemon_start(struct executor *executor, enum options_action action);
+void daemon_tear_down(struct executor *executor);
 
 #endif

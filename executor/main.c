@@ -40,27 +40,26 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "executor/daemon.h"
+#include "executor/executor.h"
 
 int main(int argc __attribute__((unused)), char **argv)
 {
-	static struct daemon daemon;
-	struct executor *executor = &daemon.executor;
-	int action = options_parse(argv, &executor->options);
+	static struct executor executor;
+	int action = options_parse(argv, &executor.options);
 
 	if (action < 0)
 		return EXIT_CONFIG;
 	if (action == OPTIONS_EXIT)
 		return 0;
-	daemon_check(executor);
+	daemon_check(&executor);
 	if (action == OPTIONS_CHECK) {
 		printf("executor: the settings are right\n");
 		return 0;
 	}
-	daemon_start(&daemon, (enum options_action)action);
-	int error = loop_run(executor->loop);
+	daemon_start(&executor, (enum options_action)action);
+	int error = loop_run(executor.loop);
 	if (error)
 		log_error("the event loop has failed: %s", strerror(-error));
-	daemon_tear_down(&daemon);
-	return error ? EXIT_UNSAFE : daemon.exit_status;
+	daemon_tear_down(&executor);
+	return error ? EXIT_UNSAFE : executor.exit_status;
 }

@@ -15,7 +15,7 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "executor/daemon.h"
+#include "executor/executor.h"
 #include "executor/machine.h"
 #include "executor/run/profile.h"
 #include "executor/selftest/selftest.h"
@@ -46,11 +46,11 @@ static void default_cgroup_name(const char *socket, char *ret_name, size_t size)
 }
 
 /* Before anything is touched that another executor may be using. */
-static void be_the_only_one(const struct daemon *daemon)
+static void be_the_only_one(const struct executor *executor)
 {
 	char message[INSTANCE_MESSAGE_BYTES];
 
-	if (!instance_lock(daemon->executor.options.socket, daemon->doctor_only ? ".doctor" : "",
+	if (!instance_lock(executor->options.socket, executor->doctor_only ? ".doctor" : "",
 			   message))
 		return;
 	log_error("%s", message);
@@ -153,13 +153,13 @@ static uint64_t deepest_undo(void)
 	return deepest + 1;
 }
 
-static void make_parts(struct daemon *daemon)
+static void make_parts(struct executor *executor)
 {
-	struct executor *executor = &daemon->executor;
 	const struct options *options = &executor->options;
 	int error = slots_new(options->sandboxes, &executor->slots);
 
-	for (size_t i = DOCTOR_SLOTS; !error && daemon->doctor_only && i < options->sandboxes; i++)
+	for (size_t i = DOCTOR_SLOTS; !error && executor->doctor_only && i < options->sandboxes;
+	     i++)
 		(void)slots_take(executor->slots);
 	if (!error)
 		error = offload_new(executor->loop, &executor->offload);
@@ -181,7 +181,7 @@ static void make_parts(struct daemon *daemon)
 				.undo_depth_max = deepest_undo(),
 				.limits = profiles[PROFILE_NATIVE].limits,
 				.gone = daemon_on_gone,
-				.context = daemon },
+				.context = executor },
 			&executor->sandboxes);
 	if (!error)
 		error = admission_new(
@@ -200,9 +200,8 @@ static void make_parts(struct daemon *daemon)
 						  .most_bytes_each = options->history_bytes };
 }
 
-static void make_environments(struct daemon *daemon)
+static void make_environments(struct executor *executor)
 {
-	struct executor *executor = &daemon->executor;
 	int program = open_zygote(&executor->options);
 
 	if (program < 0)
@@ -215,7 +214,7 @@ static void make_environments(struct daemon *daemon)
 								.program = program,
 								.available = daemon_on_available,
 								.broken = daemon_on_broken,
-								.context = daemon },
+								.context = executor },
 				 &executor->environments);
 	if (error)
 		die("make the environments", error);
@@ -272,16 +271,15 @@ void daemon_check(struct executor *executor)
 	}
 }
 
-void daemon_start(struct daemon *daemon, enum options_action action)
+void daemon_start(struct executor *executor, enum options_action action)
 {
-	struct executor *executor = &daemon->executor;
 	char message[CAPS_MESSAGE_BYTES];
 
-	daemon->doctor_only = action == OPTIONS_DOCTOR;
+	executor->doctor_only = action == OPTIONS_DOCTOR;
 	use_machine(&executor->options);
 	isolate_mounts();
-	be_the_only_one(daemon);
-	open_cgroups(executor, daemon->doctor_only);
+	be_the_only_one(executor);
+	open_cgroups(executor, executor->doctor_only);
 	if (caps_keep_needed(message)) {
 		log_error("%s", message);
 		exit(EXIT_UNSAFE);
@@ -289,21 +287,19 @@ void daemon_start(struct daemon *daemon, enum options_action action)
 	int error = loop_new(&executor->loop);
 	if (error)
 		die("make the event loop", error);
-	error = daemon_watch_signals(daemon);
+	error = daemon_watch_signals(executor);
 	if (error)
 		die("watch for signals", error);
-	make_parts(daemon);
-	make_environments(daemon);
+	make_parts(executor);
+	make_environments(executor);
 	if (action == OPTIONS_TRY)
 		begin_trial(executor);
 	else
 		begin_service(executor);
 }
 
-void daemon_tear_down(struct daemon *daemon)
+void daemon_tear_down(struct executor *executor)
 {
-	struct executor *executor = &daemon->executor;
-
 	trial_free(executor->trial);
 	environments_free(executor->environments);
 	offload_free(executor->offload);
@@ -312,7 +308,7 @@ void daemon_tear_down(struct daemon *daemon)
 	sandboxes_free(executor->sandboxes);
 	slots_free(executor->slots);
 	cgroup_tree_close(executor->cgroups);
-	close(daemon->signals.fd);
+	close(executor->signals.fd);
 	loop_free(executor->loop);
 	options_free(&executor->options);
 }

@@ -4,7 +4,7 @@
 
 #include "common/fields.h"
 #include "fcgi-app/config.h"
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/answer.h"
 #include "fcgi-app/routes.h"
 

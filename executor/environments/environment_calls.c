@@ -5,7 +5,7 @@
 #include "common/fields.h"
 #include "executor/environments/environments.h"
 #include "executor/run/ending.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 /* -- told ------------------------------------------------------------------------------- */
 

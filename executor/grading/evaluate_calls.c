@@ -4,7 +4,7 @@
 
 #include "common/log.h"
 #include "executor/grading/evaluation.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 enum { BUSY_RETRY_MS = 1000 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "common/mailbox.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 #include "executor/session/session.h"
 
 enum {

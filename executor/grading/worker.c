@@ -1,7 +1,7 @@
 #include "executor/grading/worker.h"
 
 #include "common/log.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 typedef enum worker_state worker_action(struct worker *worker, const void *detail);
 

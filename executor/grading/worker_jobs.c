@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/mailbox.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 /* -- runs ------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 #include "executor/environments/environments.h"
 #include "executor/executor.h"
 #include "executor/run/run.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 enum { FILES_MS = 30000 };
 

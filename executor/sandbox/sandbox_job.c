@@ -83,6 +83,14 @@ void job_go_on(struct sandbox *sandbox)
 		(void)target_answer(sandbox, &sandbox->interpreter, ORDER_GO_ON);
 }
 
+void sandbox_hold_output(struct sandbox *sandbox, bool hold)
+{
+	sandbox->held = hold;
+	sandbox_hold_streams(sandbox, hold);
+	if (!hold && sandbox->display_held)
+		job_go_on(sandbox);
+}
+
 int job_give_input(struct sandbox *sandbox, const struct happening *what)
 {
 	if (what->length > MAILBOX_PAYLOAD_MAX)

@@ -229,6 +229,7 @@ void sandbox_close_stdio(struct sandbox *sandbox);
 void sandbox_close_feeder(struct sandbox *sandbox);
 int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,
 			int *ret_end);
+void sandbox_hold_streams(struct sandbox *sandbox, bool hold);
 void sandbox_drain_stream(struct stream *stream, bool deliver);
 void sandbox_close_stream(struct stream *stream);
 int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length, int *ret_end);

@@ -80,15 +80,12 @@ static void hold_stream(struct stream *stream, bool hold)
 	}
 }
 
-void sandbox_hold_output(struct sandbox *sandbox, bool hold)
+void sandbox_hold_streams(struct sandbox *sandbox, bool hold)
 {
-	sandbox->held = hold;
 	for (int i = 0; i < STREAMS; i++) {
 		hold_stream(&sandbox->streams[i], hold);
 		hold_stream(&sandbox->command.streams[i], hold);
 	}
-	if (!hold && sandbox->display_held)
-		job_go_on(sandbox);
 }
 
 int sandbox_open_stream(struct sandbox *sandbox, struct stream *stream, enum sandbox_stream which,

@@ -1,4 +1,4 @@
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 
 #include <errno.h>
 #include <stdio.h>

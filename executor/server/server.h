@@ -12,8 +12,10 @@
 #include <sys/types.h>
 
 #include "common/bytes.h"
+#include "common/fields.h"
 #include "common/protocol.h"
 #include "executor/loop/loop.h"
+#include "executor/run/profile.h"
 
 struct server;
 struct connection;
@@ -89,6 +91,33 @@ void call_refuse_busy(struct call *call, enum refusal refusal, const char *messa
 
 /* The request's id, for the log; "-" without one. Cut to fit. */
 void call_request_id(const struct call *call, char *ret_id, size_t size);
+
+/* ---- what a call asks for, checked (request.c) ---- */
+
+struct options;
+
+/* Each refuses the call, naming the field, and returns false if it is wrong. */
+bool req_profile(struct call *call, const struct profile **ret_profile);
+bool req_limits(struct call *call, const struct limits *base, struct limits *ret_limits);
+/* Of a run: with FIELD_STREAM or FIELD_DETACH it may ask for more than is usual, unless
+ * `usual` is less than the profile has. */
+bool req_run_limits(struct call *call, const struct limits *usual, const struct profile *profile,
+		    const struct options *options, struct limits *ret_limits);
+bool req_session_limits(struct call *call, const struct session_limits *base,
+			struct session_limits *ret_limits);
+bool req_code(struct call *call, struct field_view *ret_code);
+
+/* Empty without one. */
+struct field_view req_optional(const struct call *call, unsigned field);
+
+/* 0 without one. */
+uint64_t req_number(const struct call *call, unsigned field);
+
+/* Refuse files that sandbox_admit_files() or sandbox_share_workspace() has refused. */
+void req_refuse_files(struct call *call, int error);
+
+/* Refuse because our own machinery failed; logs it. */
+void req_refuse_internal(struct call *call, const char *what, int error);
 
 /* ---- a peer's connection (connection.c): its bytes in and out, and the one call that it has
  * at a time. For server.c. ---- */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 #include "executor/session/session_parts.h"
 
 /* -- all of them ---------------------------------------------------------------------- */

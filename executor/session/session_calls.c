@@ -5,7 +5,7 @@
 
 #include "common/log.h"
 #include "executor/environments/environments.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 #include "executor/session/session.h"
 
 enum { INPUT_BYTES_MAX = 1 << 20 };

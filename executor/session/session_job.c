@@ -5,7 +5,7 @@
 
 #include "common/log.h"
 #include "common/mailbox.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 #include "executor/session/session_parts.h"
 
 static bool is_cell(const struct session *session)

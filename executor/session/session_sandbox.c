@@ -8,7 +8,7 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 #include "executor/session/session_parts.h"
 
 static const char lost_note[] = "The session's variables are lost; it goes on empty.";

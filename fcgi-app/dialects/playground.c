@@ -11,7 +11,7 @@
 #include "common/log.h"
 #include "common/owned.h"
 #include "fcgi-app/config.h"
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/files.h"
 #include "fcgi-app/http/answer.h"
 #include "fcgi-app/http/http.h"

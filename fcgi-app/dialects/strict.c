@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/answer.h"
 #include "fcgi-app/http/http.h"
 #include "fcgi-app/http/json_input.h"

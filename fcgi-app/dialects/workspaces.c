@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/owned.h"
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/files.h"
 #include "fcgi-app/files/workspace.h"
 #include "fcgi-app/http/answer.h"

@@ -1,12 +1,12 @@
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi-app/http/answer.h"
 #include "common/fields.h"
 #include "common/log.h"
+#include "fcgi-app/http/answer.h"
 
 enum { OWN_TIME_MAX_MS = 3600000 };
 

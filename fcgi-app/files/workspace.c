@@ -8,7 +8,7 @@
 #include "common/fields.h"
 #include "common/log.h"
 #include "common/owned.h"
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/http/answer.h"
 #include "fcgi-app/http/json.h"
 

@@ -6,7 +6,7 @@
 
 #include "common/fields.h"
 #include "common/owned.h"
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/workspace.h"
 #include "fcgi-app/http/json.h"
 #include "fcgi-app/native/native.h"

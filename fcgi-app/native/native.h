@@ -2,7 +2,6 @@
 #ifndef VIVARIUM_NATIVE_H
 #define VIVARIUM_NATIVE_H
 
-#include "fcgi-app/execution/exec_run.h"
 #include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/files.h"
 #include "fcgi-app/http/exchange.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/workspace.h"
 #include "fcgi-app/http/answer.h"
 #include "fcgi-app/http/json_input.h"

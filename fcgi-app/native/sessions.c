@@ -5,7 +5,7 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "fcgi-app/execution/exec_run.h"
+#include "fcgi-app/execution/execution.h"
 #include "fcgi-app/files/tar.h"
 #include "fcgi-app/files/workspace.h"
 #include "fcgi-app/http/answer.h"

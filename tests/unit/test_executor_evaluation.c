@@ -11,10 +11,10 @@
 #include <errno.h>
 
 #include "executor/grading/evaluation.h"
-#include "executor/server/request.h"
+#include "executor/server/server.h"
 #include "executor/session/session.h"
-#include "tests/unit/machine.h"
 #include "tests/unit/environment_standins.h"
+#include "tests/unit/machine.h"
 #include "tests/unit/session_standins.h"
 
 static struct executor executor;
