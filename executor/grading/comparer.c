@@ -199,8 +199,9 @@ static void drop_sandbox(struct comparer *comparer)
 /* It takes no running place: who has all places must not wait for who waits for
  * one. There are never more of them than evaluations. It may be granted before
  * admission_enter() returns: then the state is that one's. */
-static enum comparer_state get_sandbox(struct comparer *comparer)
+static enum comparer_state get_sandbox(struct comparer *comparer, const void *detail)
 {
+	(void)detail;
 	comparer->state = COMPARER_WAITS;
 	comparer->waiter = (struct waiter){ .pool = environment_pool(environments_base(
 						    comparer->submission->executor->environments)),
@@ -212,10 +213,10 @@ static enum comparer_state get_sandbox(struct comparer *comparer)
 	return COMPARER_CLOSED;
 }
 
-static enum comparer_state renew(struct comparer *comparer)
+static enum comparer_state renew(struct comparer *comparer, const void *detail)
 {
 	drop_sandbox(comparer);
-	return get_sandbox(comparer);
+	return get_sandbox(comparer, detail);
 }
 
 /* -- jobs -------------------------------------------------------------------------- */
@@ -255,11 +256,12 @@ static int begin_job(struct comparer *comparer, enum job_kind kind, const struct
 }
 
 /* Begin with what is due. */
-static enum comparer_state next_batch(struct comparer *comparer)
+static enum comparer_state next_batch(struct comparer *comparer, const void *detail)
 {
 	AUTO_BUFFER payload = BUFFER_INIT(PAYLOAD_MAX);
 	bool compares = comparer_has_prepared(comparer);
 
+	(void)detail;
 	if (fields_put_number(&payload, FIELD_SIZE_BYTES, comparer->submission->display_bytes))
 		return COMPARER_RESTS;
 	fill_batch(comparer, &payload);
@@ -270,22 +272,16 @@ static enum comparer_state next_batch(struct comparer *comparer)
 	fail_batch(comparer, compares);
 	release_batch(comparer);
 	comparer->news = COMPARER_CHANGED;
-	return renew(comparer);
+	return renew(comparer, NULL);
 }
 
 /* -- actions ------------------------------------------------------------------------ */
-
-static enum comparer_state open(struct comparer *comparer, const void *detail)
-{
-	(void)detail;
-	return get_sandbox(comparer);
-}
 
 static enum comparer_state take_sandbox(struct comparer *comparer, const void *detail)
 {
 	comparer->sandbox = (struct sandbox *)(uintptr_t)detail;
 	own_sandbox(comparer);
-	return next_batch(comparer);
+	return next_batch(comparer, NULL);
 }
 
 static enum comparer_state give_up(struct comparer *comparer, const void *detail)
@@ -293,12 +289,6 @@ static enum comparer_state give_up(struct comparer *comparer, const void *detail
 	(void)detail;
 	comparer->news = COMPARER_REFUSED;
 	return COMPARER_CLOSED;
-}
-
-static enum comparer_state work(struct comparer *comparer, const void *detail)
-{
-	(void)detail;
-	return next_batch(comparer);
 }
 
 /* It looks for itself when it has done what it is at. */
@@ -322,17 +312,11 @@ static enum comparer_state end_batch(struct comparer *comparer, const void *deta
 	release_batch(comparer);
 	comparer->news = COMPARER_CHANGED;
 	if (!good)
-		return renew(comparer);
+		return renew(comparer, NULL);
 	run_free(comparer->run);
 	comparer->run = NULL;
 	own_sandbox(comparer);
-	return next_batch(comparer);
-}
-
-static enum comparer_state on_lost(struct comparer *comparer, const void *detail)
-{
-	(void)detail;
-	return renew(comparer);
+	return next_batch(comparer, NULL);
 }
 
 static enum comparer_state shut(struct comparer *comparer, const void *detail)
@@ -348,13 +332,13 @@ static enum comparer_state shut(struct comparer *comparer, const void *detail)
 
 /* What is not here cannot happen. */
 static comparer_action *const actions[COMPARER_STATES][COMPARER_EVENTS] = {
-	[COMPARER_CLOSED] = { [COMPARER_OPEN] = open, [COMPARER_CLOSE] = shut },
+	[COMPARER_CLOSED] = { [COMPARER_OPEN] = get_sandbox, [COMPARER_CLOSE] = shut },
 	[COMPARER_WAITS] = { [COMPARER_GRANTED] = take_sandbox,
 			     [COMPARER_EXPIRED] = give_up,
 			     [COMPARER_WORK] = go_on,
 			     [COMPARER_CLOSE] = shut },
-	[COMPARER_RESTS] = { [COMPARER_WORK] = work,
-			     [COMPARER_LOST] = on_lost,
+	[COMPARER_RESTS] = { [COMPARER_WORK] = next_batch,
+			     [COMPARER_LOST] = renew,
 			     [COMPARER_CLOSE] = shut },
 	[COMPARER_PREPARES] = { [COMPARER_ENDED] = end_batch, [COMPARER_CLOSE] = shut },
 	[COMPARER_COMPARES] = { [COMPARER_WORK] = go_on,
