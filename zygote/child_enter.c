@@ -76,16 +76,23 @@ static int limit_resources(const struct child_plan *plan)
 	return 0;
 }
 
-/* Before the uid changes: it takes CAP_SETPCAP. */
+int child_empty_bounding_set(void)
+{
+	for (unsigned long capability = 0;; capability++) {
+		int there = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+
+		if (there < 0) /* EINVAL: past the last one that this kernel knows */
+			return errno == EINVAL && capability > CAP_SYS_ADMIN ? 0 : -errno;
+		if (there && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
+			return -errno;
+	}
+}
+
+/* init has done it for all: dropping them one by one takes 0.1 ms. */
 static int empty_bounding_set(const struct child_plan *plan)
 {
 	(void)plan;
-	for (unsigned long capability = 0;; capability++) {
-		if (!prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
-			continue;
-		/* EINVAL: past the last one that this kernel knows */
-		return errno == EINVAL && capability > CAP_SYS_ADMIN ? 0 : -errno;
-	}
+	return child_empty_bounding_set();
 }
 
 static int change_ids(const struct child_plan *plan)

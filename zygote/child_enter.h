@@ -17,4 +17,9 @@ struct child_plan {
  * the step's name in *ret_step; the caller must then exit. Call once. */
 int child_enter(const struct child_plan *plan, const char **ret_step);
 
+/* Empty the bounding set of the calling process and of its children to come; one of the
+ * steps above, which init takes ahead for all of them. Takes CAP_SETPCAP, unless the set is
+ * empty. 0 or -errno. */
+int child_empty_bounding_set(void);
+
 #endif

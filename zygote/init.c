@@ -122,8 +122,12 @@ static int keep_few_capabilities(void)
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	caps[0].permitted = 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP;
+	int error = child_empty_bounding_set();
+
+	caps[0].permitted = 1u << CAP_SETUID | 1u << CAP_SETGID;
 	caps[0].effective = caps[0].permitted;
+	if (error)
+		return error;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	return syscall(SYS_capset, &header, caps) ? -errno : 0;

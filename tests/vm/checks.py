@@ -36,7 +36,7 @@ SETTINGS = {
     "cgroup_name": GROUP,
     "zygotes": 1,
     "pool": 2,
-    "native_cpu_ms": 3000,
+    "native_cpu_ms": 10000, # emulated, on a machine that may be busy: a probe takes seconds
     "native_output_bytes": 100000,
 }
 
@@ -288,7 +288,7 @@ def check_limits():
     expect("wall time", outcome(run("import time; time.sleep(60)", timeout=2)), ("timeout", "wall_time"))
     got = run("while True: pass", timeout=30)
     expect("CPU time", outcome(got), ("timeout", "cpu_time"))
-    report(2900 <= got["usage"]["cpu_ms"] <= 4500, "the CPU time is the kernel's", got["usage"])
+    report(0.97 <= got["usage"]["cpu_ms"] / SETTINGS["native_cpu_ms"] <= 1.5, "the CPU time is the kernel's", got["usage"])
     expect("output", outcome(run("while True: print('x' * 1000)")), ("failed", "output"))
     got = run("x = [bytearray(1 << 20) for i in range(1 << 14)]", timeout=30)
     expect("memory", outcome(got), ("failed", "memory"))
