@@ -62,10 +62,16 @@ int files_open_parent(int root_fd, const struct files_path *path)
 	return files_open_beneath(root_fd, parent, O_RDONLY | O_DIRECTORY);
 }
 
+/* Most often it is there, and one call says so: a thousand files may lie hundreds of
+ * folders deep. */
 int files_make_parent(int root_fd, const struct files_path *path)
 {
-	AUTO_FD at = files_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY);
+	AUTO_FD at = files_open_parent(root_fd, path);
 	const char *part = path->text;
+
+	if (at >= 0)
+		return take_fd(&at);
+	at = files_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY);
 
 	while (at >= 0 && part < path->text + path->name_at) {
 		char name[FILES_NAME_MAX + 1];

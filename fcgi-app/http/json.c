@@ -1,6 +1,6 @@
 #include "fcgi-app/http/json.h"
 
-#include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *skip_space(const char *at, const char *end)
@@ -271,12 +271,20 @@ const char *json_check_counted(const void *text, size_t length, size_t most_valu
 
 /* ---- looking into it: of each step only the end is looked for ---------------------- */
 
-/* From the opening quote to behind the closing one. */
+/* From the opening quote to behind the closing one: the first that an even number of
+ * backslashes comes before. A program of a megabyte is passed once for each member. */
 static const char *skip_string(const char *at, const char *end)
 {
-	for (at++; at < end && *at != '"'; at++)
-		at += *at == '\\';
-	return at < end ? at + 1 : end;
+	const char *quote = at, *back;
+
+	do {
+		quote = memchr(quote + 1, '"', (size_t)(end - quote - 1));
+		if (!quote)
+			return end;
+		for (back = quote; back[-1] == '\\' && back - 1 > at;)
+			back--;
+	} while ((quote - back) % 2);
+	return quote + 1;
 }
 
 static const char *skip_value(const char *at, const char *end)
@@ -337,24 +345,32 @@ bool json_walk_next(struct json_walk *walk, struct text *ret_key, struct text *r
 	return true;
 }
 
+/* The next character of a checked string, an escape or a byte; -1 for an escape that is
+ * none of ASCII. */
+static int next_character(const char **at)
+{
+	static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+	char digits[5] = "", c = *(*at)++;
+
+	if (c != '\\')
+		return (uint8_t)c;
+	c = *(*at)++;
+	if (c != 'u')
+		return meant[strchr(letters, c) - letters];
+	memcpy(digits, *at, 4);
+	*at += 4;
+	long unit = strtol(digits, NULL, 16);
+	return unit < 0x80 ? (int)unit : -1;
+}
+
 bool json_key_is(struct text key, const char *name)
 {
-	struct json_tokener *tokener;
-	struct json_object *decoded;
-	bool same;
+	const char *at = key.data, *end = at + key.length;
 
-	if (!memchr(key.data, '\\', key.length))
-		return text_equals(key, name);
-	if (key.length > 6 * strlen(name))
-		return false; /* an escape is six bytes at most */
-	tokener = json_tokener_new();
-	decoded =
-		tokener ? json_tokener_parse_ex(tokener, key.data - 1, (int)key.length + 2) : NULL;
-	same = decoded && !strcmp(json_object_get_string(decoded), name);
-	json_object_put(decoded);
-	if (tokener)
-		json_tokener_free(tokener);
-	return same;
+	while (at < end && *name)
+		if (next_character(&at) != (uint8_t)*name++)
+			return false;
+	return at == end && !*name;
 }
 
 bool json_member(struct text object, const char *name, struct text *ret_value)

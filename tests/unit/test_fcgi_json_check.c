@@ -129,12 +129,74 @@ static void test_depth(void **state)
 	assert_non_null(check_nested('[', ']', 100));
 }
 
+/* -- looking into it ------------------------------------------------------------------ */
+
+static struct text member(const char *object, const char *name)
+{
+	struct text value = { 0 };
+
+	(void)json_member(text_of(object), name, &value);
+	return value;
+}
+
+static void test_members(void **state)
+{
+	static const char object[] =
+		"{\"a\\\\\": 1, \"b\": \"x\\\"}, \\\\\", \"c\":[{\"b\":2},\"]\\\\\\\"\"],"
+		"\"d\":\"\",\"a\":3 ,\"b\\\"\": 4}";
+
+	(void)state;
+	assert_true(text_equals(member(object, "a"), "3"));
+	assert_true(text_equals(member(object, "a\\"), "1"));
+	assert_true(text_equals(member(object, "b"), "\"x\\\"}, \\\\\""));
+	assert_true(text_equals(member(object, "b\""), "4"));
+	assert_true(text_equals(member(object, "c"), "[{\"b\":2},\"]\\\\\\\"\"]"));
+	assert_true(text_equals(member(object, "d"), "\"\""));
+	assert_null(member(object, "").data);
+	assert_null(member("{}", "a").data);
+	assert_null(member("[\"a\", 1]", "a").data);
+}
+
+static void test_keys(void **state)
+{
+	static const struct {
+		const char *key, *name;
+		bool same;
+	} keys[] = {
+		{ "code", "code", true },
+		{ "cod", "code", false },
+		{ "codes", "code", false },
+		{ "", "code", false },
+		{ "c\\u006Fde", "code", true },
+		{ "\\u0063ode", "code", true },
+		{ "\\u0163ode", "code", false },
+		{ "\\u0000ode", "code", false },
+		{ "code\\u0000", "code", false },
+		{ "cod\\u00e9", "code", false },
+		{ "\\ud83d\\ude00", "code", false },
+		{ "a\\/b", "a/b", true },
+		{ "a\\nb", "a\nb", true },
+		{ "\\\"", "\"", true },
+		{ "\\\\", "\\", true },
+		{ "code\\\\", "code", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		assert_int_equal(json_key_is(text_of(keys[i].key), keys[i].name), keys[i].same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),           cmocka_unit_test(test_values_refused),
-		cmocka_unit_test(test_containers_refused), cmocka_unit_test(test_strings_refused),
-		cmocka_unit_test(test_a_nul_is_no_end),    cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_values_refused),
+		cmocka_unit_test(test_containers_refused),
+		cmocka_unit_test(test_strings_refused),
+		cmocka_unit_test(test_a_nul_is_no_end),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
