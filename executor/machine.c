@@ -25,8 +25,8 @@ enum {
 	/* Of a sandbox: its init's socket and pidfd, interpreter, listener, pipes and stdin, its
 	 * cgroup's directories and meters, its workspace; and the call. A session has
 	 * checkpoints besides. */
-	DESCRIPTORS_A_RUN = 21,
-	DESCRIPTORS_A_SESSION = 24,
+	DESCRIPTORS_A_RUN = 22,
+	DESCRIPTORS_A_SESSION = 25,
 	DESCRIPTORS_A_CALL = 3,
 	PIDS_DEFAULT = 32768,
 	RUNNING_LEAST = 16, /* weights (run_parts.h), not this number, keep short runs quick */

@@ -99,7 +99,8 @@ int cgroup_make(const struct cgroup_version *version, const struct cgroup_dirs *
 		return -ENOMEM;
 	cgroup->version = version;
 	cgroup->dirs = CGROUP_NO_DIRS;
-	cgroup->meters[CGROUP_CPU_TIME] = cgroup->meters[CGROUP_MEMORY_PEAK] = -1;
+	for (size_t i = 0; i < CGROUP_METERS; i++)
+		cgroup->meters[i] = -1;
 	snprintf(cgroup->name, sizeof cgroup->name, "%s", name);
 	if (version) {
 		error = cgroup_make_dirs(version, parent, name, &cgroup->dirs);
@@ -274,11 +275,13 @@ int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64
 
 		if (error)
 			return error;
-		if (meters[CGROUP_MEMORY_PEAK] >= 0 && read_meter(meters[CGROUP_MEMORY_PEAK], peak))
+		if (ret_peak_bytes && meters[CGROUP_MEMORY_PEAK] >= 0 &&
+		    read_meter(meters[CGROUP_MEMORY_PEAK], peak))
 			return -EIO;
 	}
 	*ret_cpu_us = version ? version->parse_cpu_us(cpu) - cgroup->before.cpu_us : 0;
-	*ret_peak_bytes = strtoull(peak, NULL, 10);
+	if (ret_peak_bytes)
+		*ret_peak_bytes = strtoull(peak, NULL, 10);
 	return 0;
 }
 
@@ -306,13 +309,12 @@ int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usag
 
 long cgroup_count_tasks(const struct cgroup *cgroup)
 {
-	const struct cgroup_version *version = cgroup->version;
-	uint64_t count = 0;
+	char text[METER_BYTES];
 
-	if (!version)
+	if (!cgroup->version)
 		return -ENOTSUP;
-	int error = cgroup_read_number(cgroup->dirs.fd[version->members], "pids.current", &count);
-	return error ? error : (long)count;
+	int error = read_meter(cgroup->meters[CGROUP_TASKS], text);
+	return error ? error : strtol(text, NULL, 10);
 }
 
 long cgroup_list(const struct cgroup *cgroup, pid_t *pids, size_t capacity)

@@ -89,7 +89,8 @@ int cgroup_read_cache(const struct cgroup *cgroup, uint64_t *ret_bytes);
 enum { CGROUP_DOORS_MAX = 4 };
 int cgroup_open_doors(const struct cgroup *cgroup, int ret_fds[CGROUP_DOORS_MAX]);
 
-/* CPU time and memory peak alone, which cost one system call each. 0 or -errno. */
+/* CPU time and memory peak (NULL: not wanted) alone, which cost one system call each. 0 or
+ * -errno. */
 int cgroup_read_meters(const struct cgroup *cgroup, uint64_t *ret_cpu_us, uint64_t *ret_peak_bytes);
 
 int cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usage);

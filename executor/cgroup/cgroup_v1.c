@@ -130,7 +130,9 @@ const struct cgroup_version cgroup_v1 = {
 	.limit_cpu = limit_cpu,
 	.weigh = weigh,
 	.share_cpu = share_cpu,
-	.meters = { { CPUACCT, "cpuacct.usage" }, { MEMORY, "memory.max_usage_in_bytes" } },
+	.meters = { { CPUACCT, "cpuacct.usage" },
+		    { MEMORY, "memory.max_usage_in_bytes" },
+		    { PIDS, "pids.current" } },
 	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,
 };

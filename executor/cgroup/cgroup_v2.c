@@ -263,7 +263,7 @@ const struct cgroup_version cgroup_v2 = {
 	.limit_cpu = limit_cpu,
 	.weigh = weigh,
 	.share_cpu = share_cpu,
-	.meters = { { 0, "cpu.stat" }, { 0, "memory.peak" } },
+	.meters = { { 0, "cpu.stat" }, { 0, "memory.peak" }, { 0, "pids.current" } },
 	.parse_cpu_us = parse_cpu_us,
 	.read_usage = read_usage,
 };

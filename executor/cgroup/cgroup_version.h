@@ -18,6 +18,8 @@ struct cgroup_dirs {
 
 #define CGROUP_NO_DIRS ((struct cgroup_dirs){ .fd = { -1, -1, -1, -1 } })
 
+enum { CGROUP_CPU_TIME, CGROUP_MEMORY_PEAK, CGROUP_TASKS, CGROUP_METERS };
+
 struct cgroup_version {
 	const char *name;
 	size_t dirs; /* how many of the directories it uses */
@@ -41,12 +43,12 @@ struct cgroup_version {
 	int (*weigh)(const struct cgroup_dirs *dirs, uint64_t weight);
 	/* CPU time in every so many microseconds. */
 	int (*share_cpu)(const struct cgroup_dirs *dirs, uint64_t quota_us, uint64_t period_us);
-	/* The files of CPU time and memory peak, and what their texts say. The
+	/* The files that are read all the time, and what the first one's text says. The
 	 * second may be missing. */
 	struct {
 		size_t dir;
 		const char *file;
-	} meters[2];
+	} meters[CGROUP_METERS];
 	uint64_t (*parse_cpu_us)(const char *text);
 	/* All else that is in it. 0 or -errno. */
 	int (*read_usage)(const struct cgroup_dirs *dirs, struct cgroup_usage *usage);
@@ -62,8 +64,6 @@ int cgroup_remove_dirs(const struct cgroup_version *version, const struct cgroup
 void cgroup_close_dirs(struct cgroup_dirs *dirs);
 
 /* -- one group ------------------------------------------------------------------------- */
-
-enum { CGROUP_CPU_TIME, CGROUP_MEMORY_PEAK, CGROUP_METERS };
 
 struct cgroup {
 	struct cgroup_tree *tree;

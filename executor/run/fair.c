@@ -19,9 +19,9 @@ static void weigh(struct fair *fair, uint64_t weight)
 static void on_look(struct loop_timer *timer)
 {
 	struct fair *fair = LOOP_OWNER(timer, struct fair, timer);
-	uint64_t cpu_us = 0, peak_bytes = 0;
+	uint64_t cpu_us = 0;
 
-	if (sandbox_read_meters(fair->sandbox, &cpu_us, &peak_bytes))
+	if (sandbox_read_meters(fair->sandbox, &cpu_us, NULL))
 		return;
 	weigh(fair, fair_weight(cpu_us - fair->cpu_before_us, fair->rivals ? *fair->rivals : 1));
 	if (fair->wait_us < FAIR_LAST_US)

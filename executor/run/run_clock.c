@@ -131,9 +131,9 @@ static void on_cpu(struct loop_timer *timer)
 {
 	struct run *run = LOOP_OWNER(timer, struct run, cpu);
 	uint64_t limit_us = run->config.limits.cpu_ms * 1000;
-	uint64_t cpu_us = 0, peak = 0;
+	uint64_t cpu_us = 0;
 
-	if (sandbox_read_meters(run->config.sandbox, &cpu_us, &peak))
+	if (sandbox_read_meters(run->config.sandbox, &cpu_us, NULL))
 		return;
 	uint64_t used = cpu_us - run->before.cpu_us;
 	if (used >= limit_us) {

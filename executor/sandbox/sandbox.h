@@ -199,7 +199,7 @@ int sandbox_read_report(struct sandbox *sandbox, uint8_t **ret_report, size_t *r
 /* Send the interpreter a signal. 0 or -errno. */
 int sandbox_signal(struct sandbox *sandbox, int signal);
 
-/* The figures that change all the time: cheap. 0 or -errno. */
+/* The figures that change all the time: cheap; `ret_peak_bytes` may be NULL. 0 or -errno. */
 int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us,
 			uint64_t *ret_peak_bytes);
 

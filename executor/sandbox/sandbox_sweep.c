@@ -151,7 +151,11 @@ int sweep_begin(struct sandbox *sandbox)
 int sandbox_note_others(struct sandbox *sandbox)
 {
 	sweep_forget_others(sandbox);
-	int error = sandbox_has_others(sandbox) ? sweep_note_others(sandbox) : 0;
+	if (!sandbox_has_others(sandbox)) {
+		sandbox->earlier.threads = 1;
+		return 0;
+	}
+	int error = sweep_note_others(sandbox);
 	sandbox->earlier.threads = count_threads(sandbox);
 	return error;
 }

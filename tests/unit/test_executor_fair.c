@@ -13,9 +13,8 @@ static size_t gifts, looks, looks_wanted;
 
 int sandbox_read_meters(const struct sandbox *sandbox, uint64_t *ret_cpu_us, uint64_t *ret_peak)
 {
-	(void)sandbox;
+	(void)sandbox, (void)ret_peak;
 	*ret_cpu_us = used_us += step_us;
-	*ret_peak = 0;
 	if (++looks == looks_wanted)
 		loop_stop(loop);
 	return 0;
