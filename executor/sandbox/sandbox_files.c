@@ -28,6 +28,13 @@ uint64_t sandboxes_file_bytes(const struct sandboxes *sandboxes)
 	return sandboxes->file_bytes;
 }
 
+uint64_t sandbox_memory_beside_files(const struct sandbox *sandbox, const struct limits *limits)
+{
+	uint64_t files = sandbox_file_bytes(sandbox);
+
+	return files < limits->memory_bytes ? limits->memory_bytes - files : 0;
+}
+
 static void count(struct sandbox *sandbox, uint64_t bytes)
 {
 	sandbox->all->file_bytes -= sandbox->file_bytes;
@@ -39,9 +46,8 @@ static void count(struct sandbox *sandbox, uint64_t bytes)
 static void follow(struct sandbox *sandbox, uint64_t before)
 {
 	if (sandbox_file_bytes(sandbox) != before)
-		(void)cgroup_limit_memory(
-			sandbox->cgroup,
-			sandbox_group_limits(sandbox, &sandbox->limits).memory_bytes);
+		(void)cgroup_limit_memory(sandbox->cgroup,
+					  sandbox_memory_beside_files(sandbox, &sandbox->limits));
 }
 
 void sandbox_recount_files(struct sandbox *sandbox)

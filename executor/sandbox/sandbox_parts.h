@@ -149,8 +149,15 @@ struct sandboxes {
 
 /* sandbox_rest.c: it has all of its CPU again; for good if it is torn down. */
 void sandbox_end_rest(struct sandbox *sandbox);
-/* Is there more than our own processes? Yes also where nobody can tell. */
-bool sandbox_has_others(const struct sandbox *sandbox);
+
+/* Is there more than our own tasks? Those are init, the waiting interpreter and the
+ * checkpoints, one thread each. Yes also where nobody can tell. */
+static inline bool sandbox_has_others(const struct sandbox *sandbox)
+{
+	long tasks = cgroup_count_tasks(sandbox->cgroup);
+
+	return tasks < 0 || (size_t)tasks > 2 + sandbox->checkpoint_count;
+}
 
 /* Tell the machine. */
 static inline void sandbox_report(struct sandbox *sandbox, const struct happening *what)
@@ -182,6 +189,8 @@ int sandbox_forbid_forks(struct sandbox *sandbox);
 
 /* -- sandbox_files.c: what others put into its workspace ------------------------------- */
 
+/* Files are memory too, also those that its group is not charged with. */
+uint64_t sandbox_memory_beside_files(const struct sandbox *sandbox, const struct limits *limits);
 /* The program may have removed some. */
 void sandbox_recount_files(struct sandbox *sandbox);
 void sandbox_forget_files(struct sandbox *sandbox);

@@ -3,10 +3,7 @@
  * our own processes is held to a small share; the more there are, the smaller. */
 #include "executor/sandbox/sandbox_parts.h"
 
-enum {
-	GRACE_MS = 300, /* for what ends by itself, such as a thread that is being joined */
-	OUR_TASKS = 2,  /* init and the waiting interpreter, one thread each */
-};
+enum { GRACE_MS = 300 }; /* for what ends by itself, such as a thread that is being joined */
 
 /* In steps of two, so that not every sandbox that begins to rest changes all others. */
 static uint64_t share(const struct sandboxes *all)
@@ -35,13 +32,6 @@ static void hold_all(struct sandboxes *all)
 	for (struct sandbox *sandbox = all->first; sandbox; sandbox = sandbox->next)
 		if (sandbox->held_permille)
 			hold(sandbox, permille);
-}
-
-bool sandbox_has_others(const struct sandbox *sandbox)
-{
-	long tasks = cgroup_count_tasks(sandbox->cgroup);
-
-	return tasks < 0 || tasks > (long)(OUR_TASKS + sandbox->checkpoint_count);
 }
 
 /* What goes on may write for ever: nobody wants that now, so it waits. */

@@ -31,19 +31,11 @@ static uint64_t processes_of_ours(const struct sandbox *sandbox)
 	return PROCESSES_OF_OURS + sandbox->checkpoint_count + (sandbox->original.pid != 0);
 }
 
-/* Its files are memory too, also those that the group is not charged with. */
-static uint64_t memory_beside_files(const struct sandbox *sandbox, const struct limits *limits)
-{
-	uint64_t files = sandbox_file_bytes(sandbox);
-
-	return files < limits->memory_bytes ? limits->memory_bytes - files : 0;
-}
-
 struct cgroup_limits sandbox_group_limits(const struct sandbox *sandbox,
 					  const struct limits *limits)
 {
 	return (struct cgroup_limits){
-		.memory_bytes = memory_beside_files(sandbox, limits),
+		.memory_bytes = sandbox_memory_beside_files(sandbox, limits),
 		.processes = limits->processes + processes_of_ours(sandbox),
 		.cpu_percent = sandbox->all->config.cpu_percent,
 	};
