@@ -3,7 +3,7 @@
  * A job goes in and a report comes out through this mapping, so that the
  * program finds no descriptor of ours to forge messages on: the interpreter
  * maps it before it drops privilege and closes the descriptor. It announces
- * itself by a system call that the executor intercepts (notify.h).
+ * itself by a system call that the executor intercepts (sandbox_notification.c).
  *
  * Everything in it is HOSTILE once user code has run: the executor copies a
  * length or a byte out exactly once and checks the copy. The interpreter in

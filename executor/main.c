@@ -21,17 +21,17 @@
  * everything inside; when it dies, the kernel kills everything inside.
  *
  * The interpreter has no descriptor of ours. It waits in a system call that its
- * seccomp filter turns into a notification (notify.c, sandbox_notification.c); jobs and
+ * seccomp filter turns into a notification (sandbox_notification.c); jobs and
  * reports travel in shared memory (mailbox.h); descriptors 0 to 2 are put into
  * it from outside (sandbox_stdio.c).
  *
  * A pool (pool.c) keeps sandboxes ready. admission.c decides who runs. A run
  * (run.c, run_clock.c) has the clock and the limits and judges by what the kernel says. A
  * session (session.c) keeps its sandbox, and goes back to checkpoints
- * (zygote/checkpoint.c, sandbox_checkpoint.c) when a cell had to be killed. Shell
+ * (zygote/forks.c, sandbox_copies.c) when a cell had to be killed. Shell
  * commands run beside its interpreter (sandbox_command.c); the application works
- * on its files itself, through a descriptor that share.c makes. Judging
- * (evaluation.c) runs each case in a fork of the loaded code (sandbox_fork.c) and
+ * on its files itself, through a descriptor that mounts.c makes. Judging
+ * (evaluation.c) runs each case in a fork of the loaded code (sandbox_copies.c) and
  * compares in a sandbox of its own (comparer.c).
  *
  * Before the socket is opened, doctor.c tries every wall from inside a sandbox;

@@ -27,7 +27,6 @@
 #include "common/protocol.h"
 #include "common/spawn.h"
 #include "zygote/child_enter.h"
-#include "zygote/interpreter.h"
 #include "zygote/python/python.h"
 
 enum { EXIT_SETUP = 125, WATCHED_MAX = 64 };

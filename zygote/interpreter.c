@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "zygote/interpreter.h"
+#include "zygote/init.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -13,10 +13,9 @@
 #include "common/message.h"
 #include "common/owned.h"
 #include "common/spawn.h"
-#include "zygote/checkpoint.h"
+#include "zygote/forks.h"
 #include "zygote/child_enter.h"
 #include "zygote/filter.h"
-#include "zygote/fork_template.h"
 #include "zygote/notification.h"
 #include "zygote/python/python.h"
 

@@ -22,7 +22,7 @@
 #include "zygote/filter.h"
 #include "zygote/init.h"
 #include "zygote/python/python.h"
-#include "zygote/sibling.h"
+#include "zygote/forks.h"
 
 #ifndef PYTHON_PROGRAM
 #define PYTHON_PROGRAM "/usr/bin/python3"

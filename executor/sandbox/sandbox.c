@@ -11,7 +11,7 @@
 
 #include "common/owned.h"
 #include "executor/sandbox/sandbox_parts.h"
-#include "executor/sandbox/share.h"
+#include "executor/sandbox/mounts.h"
 
 /* -- all sandboxes ---------------------------------------------------------- */
 

@@ -7,7 +7,6 @@
 
 #include "common/log.h"
 #include "common/owned.h"
-#include "executor/sandbox/notify.h"
 #include "executor/sandbox/sandbox_parts.h"
 
 struct transition {

@@ -39,7 +39,7 @@ struct stream {
 	enum sandbox_stream which;
 	bool of_command;
 	uint32_t received; /* bytes so far */
-	uint32_t shift;    /* see sandbox_text.c */
+	uint32_t shift;    /* see sandbox_job.c */
 	bool held; /* not watched for a while, the descriptor is open */
 };
 
@@ -147,7 +147,7 @@ struct sandboxes {
 	uint64_t file_bytes;     /* of all, those on their way included */
 };
 
-/* sandbox_rest.c: it has all of its CPU again; for good if it is torn down. */
+/* sandbox_room.c: it has all of its CPU again; for good if it is torn down. */
 void sandbox_end_rest(struct sandbox *sandbox);
 
 /* Is there more than our own tasks? Those are init, the waiting interpreter and the
@@ -205,6 +205,32 @@ int sandbox_watch_interpreter(struct sandbox *sandbox);
 
 /* -- sandbox_notification.c: who waits in what ------------------------------------------- */
 
+struct notification {
+	uint64_t id;   /* to answer it */
+	pid_t pid;     /* the thread that sent it, in the daemon's pid namespace */
+	uint64_t note; /* enum note; HOSTILE: any process of the sandbox can send one */
+	uint64_t flags;
+	bool adds_filter; /* it is not the interpreter's call, but asks for a seccomp filter */
+	uint64_t serial; /* the same again: the call was interrupted and has begun anew */
+};
+
+/* Take the next one. 1, 0 if there is none (any more), or -errno. */
+int notify_receive(int listener, struct notification *ret_notification);
+
+/* Is its sender still waiting in it? */
+int notify_valid(int listener, uint64_t id);
+
+/* Put a copy of `fd` into its sender, as descriptor `number` there. 0 or -errno. */
+int notify_give_fd(int listener, uint64_t id, int fd, int number);
+
+/* Let the call return `value`. 0, or -errno (-ENOENT: the sender is dead, or has been
+ * interrupted and will send another). */
+int notify_answer(int listener, uint64_t id, int64_t value);
+
+/* Let the call be made after all; or refuse it with EPERM. 0 or -errno. */
+int notify_let(int listener, uint64_t id);
+int notify_refuse(int listener, uint64_t id);
+
 sandbox_action program_listen, program_accept, program_adopt_interpreter, program_is_idle;
 /* Take the sender of `note` as a target; OTHERWISE if it is gone already. */
 int target_adopt(struct sandbox *sandbox, const struct notification *note, struct target *target);
@@ -243,8 +269,7 @@ void sandbox_drain_stream(struct stream *stream, bool deliver);
 void sandbox_close_stream(struct stream *stream);
 int sandbox_open_input(struct sandbox *sandbox, const void *bytes, size_t length, int *ret_end);
 
-/* -- sandbox_text.c: all that has been printed --------------------------------------------------- */
-
+/* all that has been printed */
 void sandbox_drain(struct sandbox *sandbox, bool deliver); /* or it is thrown away */
 void sandbox_begin_text(struct sandbox *sandbox, bool watched); /* a job begins */
 
@@ -263,12 +288,10 @@ sandbox_action tidy_begin, tidy_finish;
 /* Forbid forks and kill until none is left: ON_SWEPT follows. 0 or -errno. */
 int sweep_begin(struct sandbox *sandbox);
 
-/* -- sandbox_checkpoint.c: copies, and going back to them ---------------------------------------- */
+/* -- sandbox_copies.c: checkpoints and going back to them; jobs in forks of the interpreter --- */
 
 sandbox_action checkpoint_make, checkpoint_keep, checkpoint_keep_and_idle, restore_begin,
 	restore_clear, restore_resume, restore_failed;
-
-/* -- sandbox_fork.c: jobs in forks of the interpreter ---------------------------------------------- */
 
 sandbox_action fork_begin, fork_adopt, fork_adopt_and_idle, fork_original_is_ready,
 	fork_original_is_ready_and_idle, fork_none, fork_kill, fork_join, fork_gone, fork_swept;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "executor/sandbox/notify.h"
 #include "common/owned.h"
 #include "executor/sandbox/sandbox_parts.h"
 

@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 #include "common/owned.h"
-#include "executor/zygotes/debian_packages.h"
-#include "executor/zygotes/needed_libraries.h"
+#include "executor/zygotes/root_files.h"
 
 /* A folder that Debian always has and the daemon never needs. It is covered in the
  * daemon's own mount namespace only. (A mount that is attached nowhere would do,

@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "common/owned.h"
-#include "executor/zygotes/debian_packages.h"
-#include "executor/zygotes/needed_libraries.h"
+#include "executor/zygotes/root_files.h"
 
 struct seen {
 	const char *wanted; /* how the path ends */

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "executor/sandbox/notify.h"
 #include "executor/sandbox/sandbox_parts.h"
 
 /* -- the stand-in ------------------------------------------------------------------- */
