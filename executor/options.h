@@ -39,6 +39,7 @@ struct options {
 	uint64_t sandboxes;
 	/* 0: by the machine's size */
 	uint64_t sandboxes_memory_bytes, sandboxes_files_bytes, sandboxes_processes;
+	uint64_t sandboxes_disk_bytes_per_s, sandboxes_disk_reads_per_s;
 	char *cgroup_parent;
 	char *cgroup_name;
 	bool allow_no_cgroups;

@@ -57,6 +57,20 @@ static void be_the_only_one(const struct executor *executor)
 	exit(EXIT_UNSAFE);
 }
 
+/* Not every host has the controller, and most programs never read from a disk. */
+static void limit_reads(struct executor *executor)
+{
+	const struct options *options = &executor->options;
+	const struct cgroup_reads most = { .bytes = options->sandboxes_disk_bytes_per_s,
+					   .calls = options->sandboxes_disk_reads_per_s };
+	int error = cgroup_tree_limit_reads(executor->cgroups, options->cgroup_parent, &most);
+
+	if (error)
+		log_warn("what sandboxes read from disks is not bounded: the io controller (v1: "
+			 "blkio): %s",
+			 strerror(-error));
+}
+
 /* A doctor works beside an executor that serves: in a group of its own, with the uids
  * that the other one takes last. */
 static void open_cgroups(struct executor *executor, bool doctor)
@@ -77,6 +91,7 @@ static void open_cgroups(struct executor *executor, bool doctor)
 
 		if (error)
 			die("limit what all sandboxes together may use", error);
+		limit_reads(executor);
 		return;
 	}
 	if (!options->allow_no_cgroups) {
@@ -206,16 +221,18 @@ static void make_environments(struct executor *executor)
 
 	if (program < 0)
 		die("open the zygote program (setting zygote_path)", -errno);
-	int error =
-		environments_new(&(struct environments_config){ .loop = executor->loop,
-								.options = &executor->options,
-								.sandboxes = executor->sandboxes,
-								.slots = executor->slots,
-								.program = program,
-								.available = daemon_on_available,
-								.broken = daemon_on_broken,
-								.context = executor },
-				 &executor->environments);
+	int error = environments_new(
+		&(struct environments_config){ .loop = executor->loop,
+					       .options = &executor->options,
+					       .sandboxes = executor->sandboxes,
+					       .slots = executor->slots,
+					       .program = program,
+					       .reads_door =
+						       cgroup_tree_reads_door(executor->cgroups),
+					       .available = daemon_on_available,
+					       .broken = daemon_on_broken,
+					       .context = executor },
+		&executor->environments);
 	if (error)
 		die("make the environments", error);
 }

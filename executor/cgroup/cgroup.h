@@ -44,6 +44,22 @@ int cgroup_tree_none(struct cgroup_tree **ret_tree);
 /* What all children together may use; a limit of CPU is not meant. 0 or -errno. */
 int cgroup_tree_limit(struct cgroup_tree *tree, const struct cgroup_limits *limits);
 
+/* What all children together may read from the machine's disks in a second. */
+struct cgroup_reads {
+	uint64_t bytes;
+	uint64_t calls;
+};
+
+/* 0; or -errno where no controller can do that: -ENOENT, there is none. `parent` as for
+ * cgroup_tree_open(). */
+int cgroup_tree_limit_reads(struct cgroup_tree *tree, const char *parent,
+			    const struct cgroup_reads *most);
+/* On so many disks. */
+size_t cgroup_tree_limited_disks(const struct cgroup_tree *tree);
+/* A descriptor to which a process writes "0" so that this holds for it and its forks, the
+ * tree's; -1: being in a child is enough. */
+int cgroup_tree_reads_door(const struct cgroup_tree *tree);
+
 /* "v1", "v2" or "none". */
 const char *cgroup_tree_version(const struct cgroup_tree *tree);
 

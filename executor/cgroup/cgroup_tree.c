@@ -24,6 +24,7 @@ struct cgroup_tree {
 	const struct cgroup_version *version; /* NULL: none */
 	struct cgroup_dirs base;              /* somebody else's: only made beneath */
 	struct cgroup_dirs own;
+	struct cgroup_io io;
 	char name[64];
 	pthread_mutex_t lock; /* of what follows */
 	struct cgroup *idle;
@@ -59,6 +60,7 @@ static struct cgroup_tree *new_tree(const char *name)
 	if (tree) {
 		tree->base = CGROUP_NO_DIRS;
 		tree->own = CGROUP_NO_DIRS;
+		tree->io = CGROUP_NO_IO;
 		snprintf(tree->name, sizeof tree->name, "%s", name);
 		pthread_mutex_init(&tree->lock, NULL);
 	}
@@ -123,6 +125,28 @@ bool cgroup_tree_waits(const struct cgroup_tree *tree)
 
 	return tree->version == &cgroup_v2 &&
 	       cgroup_find_mount("cgroup2", "favordynmods", path, sizeof path) == -ENOENT;
+}
+
+int cgroup_tree_limit_reads(struct cgroup_tree *tree, const char *parent,
+			    const struct cgroup_reads *most)
+{
+	const struct cgroup_io_place place = { .v1 = tree->version == &cgroup_v1,
+					       .parent = parent,
+					       .name = tree->name,
+					       .base_fd = tree->base.fd[0],
+					       .own_fd = tree->own.fd[0] };
+
+	return tree->version ? cgroup_io_open(&tree->io, &place, most) : -ENOENT;
+}
+
+size_t cgroup_tree_limited_disks(const struct cgroup_tree *tree)
+{
+	return tree->io.disks;
+}
+
+int cgroup_tree_reads_door(const struct cgroup_tree *tree)
+{
+	return tree->io.door;
 }
 
 /* -- its children ------------------------------------------------------------------ */
@@ -214,6 +238,7 @@ void cgroup_tree_close(struct cgroup_tree *tree)
 	cgroup_tree_trim(tree);
 	if (tree->version)
 		(void)cgroup_remove_dirs(tree->version, &tree->base, tree->name);
+	cgroup_io_close(&tree->io, tree->name);
 	cgroup_close_dirs(&tree->own);
 	cgroup_close_dirs(&tree->base);
 	free_tree(tree);

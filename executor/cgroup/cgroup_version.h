@@ -63,6 +63,27 @@ int cgroup_remove_dirs(const struct cgroup_version *version, const struct cgroup
 		       const char *name);
 void cgroup_close_dirs(struct cgroup_dirs *dirs);
 
+/* -- reading from disks (cgroup_io.c) ---------------------------------------------------- */
+
+struct cgroup_io {
+	int base, own; /* v1: a group of its own, and what is above it; v2: own alone */
+	int door;      /* v1: its tasks */
+	size_t disks;
+};
+
+#define CGROUP_NO_IO ((struct cgroup_io){ -1, -1, -1, 0 })
+
+struct cgroup_io_place {
+	bool v1;
+	const char *parent, *name;
+	int base_fd, own_fd; /* v2 */
+};
+
+/* 0 or -errno with nothing left behind. */
+int cgroup_io_open(struct cgroup_io *io, const struct cgroup_io_place *place,
+		   const struct cgroup_reads *most);
+void cgroup_io_close(struct cgroup_io *io, const char *name);
+
 /* -- one group ------------------------------------------------------------------------- */
 
 struct cgroup {

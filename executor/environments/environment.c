@@ -136,6 +136,7 @@ static int start_zygotes(struct environment *environment)
 					       .environment_place = environment->place,
 					       .scratch_uid = config->uid },
 				     .executable = config->program,
+				     .reads_door = config->reads_door,
 				     .uid = config->uid },
 			.cold_deaths = config->cold_deaths,
 			.spawned = on_spawned,

@@ -95,6 +95,7 @@ static struct environment_config config_of_each(struct environments *all)
 		.programs = options->programs,
 		.root_paths = options->root_paths,
 		.program = all->config.program,
+		.reads_door = all->config.reads_door,
 		.uid = (uid_t)options->uid_base,
 		.zygotes = options->environment_zygotes,
 		.ready = options->environment_pool,

@@ -73,6 +73,7 @@ struct environment_config {
 	const char *programs;           /* that every environment has */
 	const char *root_paths;
 	int program;                    /* the zygote's executable */
+	int reads_door;                 /* see cgroup_tree_reads_door() */
 	uid_t uid;                      /* the zygotes' own */
 	size_t zygotes, ready;          /* of each */
 	unsigned one_shot_reuse;        /* see pool.h */
@@ -135,6 +136,7 @@ struct environments_config {
 	struct sandboxes *sandboxes;
 	const struct slots *slots;
 	int program; /* the zygote's executable; environments_free() closes it */
+	int reads_door; /* see cgroup_tree_reads_door() */
 	void (*available)(void *context); /* a sandbox has become ready */
 	/* No sandbox of this pool will become ready; of base's: there is no service. */
 	void (*broken)(void *context, struct environment *environment);

@@ -319,6 +319,8 @@ static void print_cgroups(const struct cgroup_tree *cgroups, FILE *out)
 
 	fprintf(out, "  %-22s %s%s\n", "cgroups", cgroup_tree_version(cgroups),
 		cgroup_tree_waits(cgroups) ? waits : "");
+	fprintf(out, "  %-22s %zu (of v2 the io controller does it, of v1 blkio)\n",
+		"disks, reads bounded", cgroup_tree_limited_disks(cgroups));
 }
 
 void doctor_print(const struct doctor *doctor, FILE *out)

@@ -57,6 +57,13 @@ static void score_for_oom(void)
 		log_warn("zygote: its oom score cannot be set: %s", strerror(errno));
 }
 
+/* By cgroup v1: what it and its forks read from disks. */
+static void bound_reads(int door)
+{
+	if (door >= 0 && write(door, "0", 1) != 1)
+		log_warn("zygote: its reads cannot be bounded: %s", strerror(errno));
+}
+
 enum { ARGUMENTS_MAX = 8, VARIABLES_MAX = 40 };
 
 static char *joined(const char *name, const char *value)
@@ -114,6 +121,7 @@ _Noreturn void zygote_process_become(const struct zygote_program *program, int s
 	sigset_t none;
 
 	score_for_oom();
+	bound_reads(program->reads_door);
 	int error = root_enter(&program->root, step);
 
 	fill_arguments(program, arguments);

@@ -17,6 +17,7 @@ struct zygote_program {
 	bool verbose;          /* say what is imported */
 	struct root_plan root; /* where they live */
 	int executable;        /* the zygote's executable, open; the caller's */
+	int reads_door;        /* see cgroup_tree_reads_door() */
 	uid_t uid;             /* the zygotes' own */
 };
 

@@ -8,6 +8,7 @@ import os
 import statistics
 import sys
 import tarfile
+import tempfile
 import time
 import unittest
 import urllib.parse
@@ -145,6 +146,32 @@ class Disk(unittest.TestCase):
         before = flushes()
         self.assertEqual(run(code)["stdout"], "flushed\n")
         self.assertLess(flushes() - before, 1000)
+
+    @needs_host
+    def test_reading(self):
+        """All sandboxes together, from a disk: what is not in the page cache."""
+        controllers = read("/sys/fs/cgroup/cgroup.controllers").split()
+        if not os.path.exists("/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device") and "io" not in controllers:
+            self.skipTest("no controller of I/O")
+        with tempfile.TemporaryDirectory(prefix="bounded-", dir="/opt") as folder:
+            os.chmod(folder, 0o755)
+            if os.major(os.stat(folder).st_dev) == 0:
+                self.skipTest("/opt is on no disk")
+            with open(folder + "/large", "wb") as file:
+                for _ in range(96):
+                    file.write(os.urandom(MIB))
+                file.flush()
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            code = (f"import os, time\nfd = os.open({folder + '/large'!r}, os.O_RDONLY)\nbegan, count = time.monotonic(), 0\n"
+                    "while time.monotonic() - began < 3: count += len(os.read(fd, 1 << 18))\n"
+                    "print(count, time.monotonic() - began)")
+            with Service(EXECUTOR_ROOT_PATHS=folder, EXECUTOR_SANDBOXES_DISK_BYTES_PER_S=str(8 * MIB)) as service:
+                got = run(code, url=service.url)
+                self.assertEqual(got["status"], "success", got)
+                count, seconds = got["stdout"].split()
+                self.assertGreater(int(count), MIB, got)
+                self.assertLess(int(count), 2 * 8 * MIB * float(seconds) + 4 * MIB, got)
 
 
 @needs_host
