@@ -43,7 +43,7 @@ bool json_walk_open(struct text value, struct json_walk *ret_walk);
  * absent in an array. */
 bool json_walk_next(struct json_walk *walk, struct text *ret_key, struct text *ret_value);
 
-/* Is the key this name, however it is written? */
+/* Is the key this name, which is in ASCII, however it is written? */
 bool json_key_is(struct text key, const char *name);
 
 /* The last member of this name: the one that counts. False if there is none. */

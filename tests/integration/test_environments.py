@@ -340,6 +340,7 @@ class Pools(unittest.TestCase):
     def test_early_and_late(self):
         self.wait_warm("t-early")  # nobody has asked for it
         self.wait_warm("t-late", False)
+        self.service.host.steady(self.url)  # an init has that uid too, until its own is mapped
         few = self.zygotes()
         self.assertEqual(run("import tiny; print(tiny.version)", self.url)["stdout"], "2.0\n")  # the native default
         self.assertTrue(self.warm("t-late"))
