@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "zygote/filter_base.h"
+
 /* readonly: changing anything by name, before the name is looked at. */
 static const char *const writing_calls[] = {
 	"creat",   "rename", "renameat",  "renameat2", "mkdir",    "mkdirat",   "rmdir",

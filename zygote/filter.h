@@ -3,9 +3,6 @@
 #ifndef VIVARIUM_FILTER_H
 #define VIVARIUM_FILTER_H
 
-#include <seccomp.h>
-#include <stdint.h>
-
 enum filter {
 	FILTER_BASE,       /* the allow-list, for everything in a sandbox */
 	FILTER_NOTIFICATION,   /* interpreter only: its waiting call goes to the executor */
@@ -27,25 +24,5 @@ int filter_apply(enum filter filter);
  * FILTER_NOTIFICATION. FILTER_ORIGINAL is about the process that puts it on, and its
  * process group. 0 or -errno. */
 int filter_add(enum filter filter);
-
-/* -- between filter.c and filter_base.c, which has the allow-list with its reasons ------ */
-
-#define COUNT(table) (sizeof(table) / sizeof *(table))
-
-/* The kernel reads int arguments as 32 bits; a filter that compared all 64
- * would be blind to junk above them. */
-#define LOW_32 0xffffffffu
-
-/* Add a rule by name. A call that this architecture does not have needs none. 0 or
- * -errno, as all of these. */
-int filter_rule(scmp_filter_ctx filter, uint32_t action, const char *call, unsigned count,
-		const struct scmp_arg_cmp *args);
-
-/* One about an argument's bits in `mask`. */
-int filter_rule_masked(scmp_filter_ctx filter, uint32_t action, const char *call, unsigned argument,
-		       uint64_t mask, uint64_t value);
-
-/* What everything in a sandbox may call; all else is the filter's default. */
-int filter_base_rules(scmp_filter_ctx filter);
 
 #endif

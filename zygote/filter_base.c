@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "zygote/filter.h"
+#include "zygote/filter_base.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -147,7 +147,7 @@ struct sandboxes {
 	uint64_t file_bytes;     /* of all, those on their way included */
 };
 
-/* sandbox_room.c: it has all of its CPU again; for good if it is torn down. */
+/* sandbox_rest.c: it has all of its CPU again; for good if it is torn down. */
 void sandbox_end_rest(struct sandbox *sandbox);
 
 /* Is there more than our own tasks? Those are init, the waiting interpreter and the
@@ -203,7 +203,7 @@ int sandbox_watch_init(struct sandbox *sandbox, pid_t pid, int pidfd);
 /* Let init tell of the interpreter's death too. */
 int sandbox_watch_interpreter(struct sandbox *sandbox);
 
-/* -- sandbox_notification.c: who waits in what ------------------------------------------- */
+/* -- notify.c: the seccomp notification -------------------------------------------------- */
 
 struct notification {
 	uint64_t id;   /* to answer it */
@@ -230,6 +230,8 @@ int notify_answer(int listener, uint64_t id, int64_t value);
 /* Let the call be made after all; or refuse it with EPERM. 0 or -errno. */
 int notify_let(int listener, uint64_t id);
 int notify_refuse(int listener, uint64_t id);
+
+/* -- sandbox_notification.c: who waits in what ------------------------------------------- */
 
 sandbox_action program_listen, program_accept, program_adopt_interpreter, program_is_idle;
 /* Take the sender of `note` as a target; OTHERWISE if it is gone already. */
