@@ -343,9 +343,10 @@ _Noreturn void init_main(int socket_fd, int mailbox_fd)
 
 		if (poll(ready, 2, -1) < 0 && errno != EINTR)
 			_exit(0);
-		if (ready[FROM_CHILDREN].revents)
-			reap(&init);
+		/* First what to watch: a fork may be told to run, and be dead, before that is read. */
 		if (ready[FROM_EXECUTOR].revents)
 			obey(&init);
+		else if (ready[FROM_CHILDREN].revents)
+			reap(&init);
 	}
 }
